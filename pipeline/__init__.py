@@ -1,0 +1,1 @@
+"""The pipeline: sources, producer, database and queries. It knows no torch and no workers."""

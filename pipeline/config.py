@@ -1,0 +1,92 @@
+"""Settings: every number and address of the product, checked at start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pipeline.errors import UsageError
+from pipeline.records import Precision
+
+
+def data_folder() -> Path:
+    """Return the folder of what a user keeps (the default database): XDG's, for this user."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "imagemill"
+
+
+def default_database_url() -> str:
+    """Return the address of the embedded default: one SQLite file for this user."""
+    return f"sqlite:///{data_folder() / 'imagemill.db'}"
+
+
+class Settings(BaseSettings):
+    """What can be set: by an option, else by ``IMAGEMILL_<OPTION>``, else by a ``.env`` file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="IMAGEMILL_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    #: Where jobs, outcomes and predictions live.
+    database_url: str = Field(default_factory=default_database_url)
+    #: ``demo``, ``IMAGENET1K_V1``, ``IMAGENET1K_V2``, or a weights file.
+    weights: str = "IMAGENET1K_V1"
+    #: A text file with one label a line, for a fine-tuned model.
+    labels: Path | None = None
+    precision: Precision = Precision.AUTO
+    #: Predictions kept for each image.
+    top_k: int = Field(default=5, ge=1, le=1000)
+    #: ``auto`` (CUDA when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    #: Images in one forward pass at most; unset: what suits the device.
+    max_batch: int | None = Field(default=None, ge=1, le=4096)
+    #: How long a batch that is not full waits for more, from its first image on.
+    max_wait_ms: float = Field(default=20.0, ge=0, le=60_000)
+    #: Loader processes; unset: what suits the machine.
+    loaders: int | None = Field(default=None, ge=1, le=256)
+    #: Images in one chunk.
+    chunk_size: int = Field(default=64, ge=1, le=10_000)
+    #: Width x height of a picture at most (twice Pillow's own warning limit).
+    max_pixels: int = Field(default=178_956_970, ge=1)
+    #: Size of a file at most, in bytes.
+    max_bytes: int = Field(default=256 * 2**20, ge=1)
+    #: How long one image may be in work in a loader process before it fails ``timeout``.
+    image_timeout_s: float = Field(default=25.0, gt=0)
+    #: How often a passing failure is tried again before it is final.
+    retries: int = Field(default=3, ge=0, le=100)
+    #: Folders (separated by ``:``) outside of which no local path is read; unset: no limit.
+    roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    #: How long a claimed chunk belongs to its worker without a renewal.
+    lease_s: float = Field(default=120.0, gt=0)
+
+    @field_validator("roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        return [p for p in value.split(os.pathsep) if p] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _roots_are_absolute(self) -> Settings:
+        for root in self.roots:
+            if not root.is_absolute():
+                raise ValueError(f"roots: {root} is not absolute; give whole paths")
+        return self
+
+
+def load_settings(**given: Any) -> Settings:
+    """Return the settings with what was ``given`` (None: not given) over the environment.
+
+    Raises UsageError in one sentence that names the option and what it takes.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "-".join(str(part) for part in first["loc"]).replace("_", "-") or "settings"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"--{option} (IMAGEMILL_{option.upper().replace('-', '_')}): {reason}"
+        ) from None

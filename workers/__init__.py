@@ -1,0 +1,1 @@
+"""The workers: the engine that loads, batches and classifies, and what drives it."""

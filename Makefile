@@ -1,0 +1,36 @@
+# `make demo` and `make test` set up what they need, once; the second time they start at once.
+PYTHON ?= python3
+BIN := .venv/bin
+NICE_PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+
+.PHONY: demo test check soak bench clean
+
+demo: .venv/installed
+	$(BIN)/imagemill demo
+
+test: check
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+soak: .venv/tested
+	$(BIN)/python -m pytest -m soak
+
+.venv/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(NICE_PIP) --editable .
+	touch $@
+
+.venv/tested: .venv/installed
+	$(NICE_PIP) --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,40 @@
+"""Decoders for the engine's tests: they do what hostile pictures would do to a loader process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+
+from pipeline.records import Failure, FailureCode, FileFacts
+from workers.decode import Decoded
+
+
+def decode_number(uri: str) -> Decoded:
+    """Make pixels of the number behind the last colon; misbehave as the word before it says.
+
+    ``segv``, ``exit``: dies each time. ``once``: dies the first time only (``/path/of/mark``).
+    ``hang``: never returns. ``bad``: a failure.
+    """
+    kind, _, number = uri.rpartition(":")
+    if kind.endswith("segv"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if kind.endswith("exit"):
+        os._exit(7)
+    if kind.endswith("hang"):
+        time.sleep(1e6)
+    if kind.endswith("bad"):
+        return Decoded(None, Failure(FailureCode.NOT_AN_IMAGE, "it is bad"), FileFacts())
+    if kind.endswith("once") and not Path(kind).exists():
+        Path(kind).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    pixels = torch.full((224, 224, 3), int(number) % 256, dtype=torch.uint8)
+    return Decoded(pixels, None, FileFacts(size=int(number)), 1.0, 2.0)
+
+
+def die_at_once(uri: str) -> Decoded:
+    """Die, whatever it is."""
+    os._exit(3)

@@ -1,0 +1,161 @@
+"""Decode: the bytes of one image in, uint8 pixels of the model's size out, or a failure."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from pipeline.failures import PictureError
+from pipeline.fetch import FetchLimits, read_bytes
+from pipeline.pictures import load_picture, open_picture, orientation, to_rgb, upright
+from pipeline.records import Failure, FailureCode, FileFacts, Precision
+
+#: uint8 RGB of shape (height, width, 3).
+Pixels = npt.NDArray[np.uint8]
+
+#: Stored with every model: it grows when the same file would give other pixels than before.
+PREPROCESSING = "1"
+
+#: The source's transform: the shorter side becomes RESIZE, then the centre CROP x CROP is cut.
+RESIZE = 256
+CROP = 224
+
+#: A strip longer than this is cut to its centre before it is resized: whole, a picture of
+#: 1 x 100,000,000 pixels would become one of 256 x 25,600,000,000.
+_LONGEST_ASPECT = 16
+
+#: ``fast`` decodes at a smaller scale, but never below this shorter side.
+_SCALED_SIDE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One image after decoding: pixels of shape (224, 224, 3), uint8 RGB, or a failure."""
+
+    pixels: Tensor | None
+    failure: Failure | None
+    facts: FileFacts
+    read_ms: float = 0.0
+    decode_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """What a loader process does with an image, and the limits it keeps."""
+
+    precision: Precision
+    max_pixels: int
+    max_bytes: int
+    roots: tuple[Path, ...] = ()
+
+    def __call__(self, uri: str) -> Decoded:
+        """Read and decode one image. It never raises: what goes wrong is a failure."""
+        started = time.perf_counter()
+        facts = FileFacts()
+        try:
+            fetched = read_bytes(uri, FetchLimits(self.max_bytes, self.roots))
+            read = time.perf_counter()
+            digest = hashlib.sha256(fetched.data).digest()
+            facts = FileFacts(len(fetched.data), fetched.version, digest)
+            pixels, facts = self._decode(fetched.data, facts)
+        except PictureError as error:
+            return Decoded(None, error.failure, facts)
+        except MemoryError:
+            message = "decoding it needs more memory than there is"
+            return Decoded(None, Failure(FailureCode.DECODER_CRASHED, message), facts)
+        except Exception as error:
+            # Whatever a decoder raises is about this one picture; its neighbours go on.
+            message = f"the decoder gave up ({type(error).__name__})"
+            return Decoded(None, Failure(FailureCode.DECODE_ERROR, message), facts)
+        done = time.perf_counter()
+        return Decoded(pixels, None, facts, (read - started) * 1000, (done - read) * 1000)
+
+    def _decode(self, data: bytes, facts: FileFacts) -> tuple[Tensor, FileFacts]:
+        with open_picture(data, self.max_pixels) as picture:
+            facts = replace(facts, width=picture.width, height=picture.height)
+            if self.precision is Precision.EXACT:
+                return _like_the_source(picture), facts
+            array = _rgb_array(data, picture, fast=self.precision is Precision.FAST)
+            return _resize_and_crop(array), facts
+
+
+def _like_the_source(picture: Image.Image) -> Tensor:
+    """Apply torchvision's Resize(256) and CenterCrop(224) for PIL images, to the pixel."""
+    load_picture(picture)
+    image = picture.crop(_centre(*picture.size)).convert("RGB")
+    width, height = _resized(image.width, image.height)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = _crop_start(width), _crop_start(height)
+    cropped = image.crop((left, top, left + CROP, top + CROP))
+    return torch.from_numpy(np.array(cropped))
+
+
+def _rgb_array(data: bytes, picture: Image.Image, *, fast: bool) -> Pixels:
+    if picture.format in ("JPEG", "MPO") and picture.mode in ("RGB", "L"):
+        try:
+            array = _decode_jpeg(data, fast=fast)
+        except ValueError:
+            pass  # It is damaged or unusual: Pillow, which is more patient, has the last word.
+        else:
+            return _turned(array, orientation(picture))
+    load_picture(picture)
+    return np.array(to_rgb(upright(picture)))
+
+
+def _decode_jpeg(data: bytes, *, fast: bool) -> Pixels:
+    side = _SCALED_SIDE if fast else 0
+    array: Pixels = simplejpeg.decode_jpeg(
+        data, "RGB", fastdct=fast, fastupsample=fast, min_height=side, min_width=side
+    )
+    return array
+
+
+def _turned(array: Pixels, orientation: int) -> Pixels:
+    """Turn rows and columns as EXIF's orientation 1..8 says (TIFF 6.0, tag 274)."""
+    if orientation >= 5:
+        array = array.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return np.ascontiguousarray(array)
+
+
+def _resize_and_crop(array: Pixels) -> Tensor:
+    """Resize with torch's antialiased bilinear filter on uint8, then cut the centre."""
+    left, top, right, bottom = _centre(array.shape[1], array.shape[0])
+    planes = torch.from_numpy(array[top:bottom, left:right]).permute(2, 0, 1).unsqueeze(0)
+    new_width, new_height = _resized(right - left, bottom - top)
+    size = (new_height, new_width)
+    resized = interpolate(planes, size, mode="bilinear", antialias=True, align_corners=False)
+    left, top = _crop_start(new_width), _crop_start(new_height)
+    cropped = resized[0, :, top : top + CROP, left : left + CROP]
+    return cropped.permute(1, 2, 0).contiguous()
+
+
+def _centre(width: int, height: int) -> tuple[int, int, int, int]:
+    """Return the box that remains of a picture: all of it, unless it is a very long strip."""
+    longest = _LONGEST_ASPECT * min(width, height)
+    left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
+    return left, top, min(width, left + longest), min(height, top + longest)
+
+
+def _resized(width: int, height: int) -> tuple[int, int]:
+    """Return the size that torchvision's Resize(256) gives: the longer side is cut, not rounded."""
+    if width <= height:
+        return RESIZE, int(RESIZE * height / width)
+    return int(RESIZE * width / height), RESIZE
+
+
+def _crop_start(length: int) -> int:
+    return round((length - CROP) / 2.0)

@@ -1,0 +1,191 @@
+"""The engine: the only loop that wires loader, batcher and classifier, and mends them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pipeline.errors import EngineError
+from pipeline.records import ImageRef, Provenance
+from workers.backlog import Backlog
+from workers.batcher import Batcher
+from workers.decode import Decoded
+from workers.forward import Forward, TensorClassifier, Ticket
+from workers.loader import DecodedPiece, Loader, Piece
+from workers.requests import Answer, Request
+
+#: How often the engine looks after its loader processes, in seconds.
+_WATCH_S = 0.5
+#: So many losses of loader processes in a row, without one decoded piece, are no accident.
+_LOSSES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How an engine is laid out; counts are images unless they say otherwise."""
+
+    max_batch: int
+    max_wait_ms: float
+    #: Loader processes.
+    loaders: int
+    #: Forward passes at the same time.
+    streams: int
+    #: Images that one loader process takes at once.
+    piece: int
+    image_timeout_s: float
+
+    @property
+    def room(self) -> int:
+        """Images between the backlog and the model: enough that neither side waits for work."""
+        return 2 * self.loaders * self.piece + 2 * self.streams * self.max_batch
+
+
+class Engine:
+    """One model on one device; ``submit`` and ``close`` may be called from any thread.
+
+    All its state belongs to its own thread, which runs one event after the other. ``origin`` says
+    what computes, for the provenance of its answers.
+    """
+
+    def __init__(
+        self,
+        classifier: TensorClassifier,
+        decode: Callable[[str], Decoded],
+        options: EngineOptions,
+        origin: Provenance = Provenance(),
+    ) -> None:
+        self.options = options
+        self.origin = origin
+        self._decode = decode
+        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._backlog = Backlog(options.piece)
+        self._in_model: dict[Request, int] = {}
+        self._losses = 0
+        self._fatal: Exception | None = None
+        self._closed = False
+        self._batcher: Batcher[Ticket] = Batcher(options.max_batch, options.max_wait_ms)
+        self._loader = self._new_loader()
+        self._forward = Forward(
+            classifier, self._batcher, options.streams, self._hear_done, self._hear_fatal
+        )
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
+        """Take the images (one at least) of one chunk; the future gives their outcomes in order.
+
+        ``top_k`` scores are kept of each. It fails with EngineError when the device or the loader
+        processes are gone for good.
+        """
+        if not images:
+            raise ValueError("a chunk without an image needs no engine")
+        request = Request(images, top_k, self.origin)
+        self._events.put(lambda: self._accept(request))
+        return request.future
+
+    def close(self) -> None:
+        """Stop at once: what is in flight is abandoned with EngineError."""
+        self._events.put(self._close)
+        self._thread.join(10)
+        self._batcher.close()
+        self._forward.join(5)
+
+    def _run(self) -> None:
+        watch_at = time.monotonic() + _WATCH_S
+        while not self._closed:
+            with suppress(queue.Empty):
+                self._events.get(timeout=max(0.0, watch_at - time.monotonic()))()
+            if time.monotonic() >= watch_at:
+                self._watch()
+                watch_at = time.monotonic() + _WATCH_S
+            self._feed()
+
+    # What the other threads tell: each is one event in the engine's own thread.
+
+    def _hear_piece(self, loader: Loader, piece: DecodedPiece) -> None:
+        self._events.put(lambda: self._take_piece(loader, piece))
+
+    def _hear_broken(self, loader: Loader) -> None:
+        self._events.put(lambda: self._mend(loader))
+
+    def _hear_done(self, tickets: Sequence[Ticket]) -> None:
+        self._events.put(lambda: self._let_go(tickets))
+
+    def _hear_fatal(self, error: Exception) -> None:
+        self._events.put(lambda: self._give_up(EngineError(f"the device is lost: {error}")))
+
+    # The events.
+
+    def _accept(self, request: Request) -> None:
+        if self._fatal:
+            request.abandon(self._fatal)
+        else:
+            self._backlog.add(request)
+
+    def _take_piece(self, loader: Loader, piece: DecodedPiece) -> None:
+        work = self._backlog.come_back(piece.id) if loader is self._loader else None
+        if work is None:
+            return  # A late answer of processes that were given up; its piece has gone out again.
+        self._losses = 0
+        rows = iter(piece.pixels)
+        tickets = [
+            Ticket(work.request, position, next(rows))
+            for position, note in zip(work.positions, piece.notes, strict=True)
+            if work.request.note(position, note)
+        ]
+        self._in_model[work.request] = self._in_model.get(work.request, 0) + len(tickets)
+        self._batcher.put(tickets)
+
+    def _let_go(self, tickets: Sequence[Ticket]) -> None:
+        for ticket in tickets:
+            self._in_model[ticket.request] -= 1
+            if not self._in_model[ticket.request]:
+                del self._in_model[ticket.request]
+
+    def _watch(self) -> None:
+        timeout_s = self.options.image_timeout_s
+        stalled = self._backlog.images_out() > 0 and self._loader.idle_s() > timeout_s
+        if stalled or self._loader.find_casualties(timeout_s):
+            self._mend(self._loader)
+
+    def _mend(self, loader: Loader) -> None:
+        """Replace a loader that lost a process: its queue's lock may have died with it."""
+        if loader is not self._loader or self._fatal:
+            return
+        casualties = loader.find_casualties(self.options.image_timeout_s)
+        loader.kill()
+        self._losses += 1
+        if self._losses > _LOSSES:
+            self._give_up(EngineError("the loader processes die as soon as they start"))
+            return
+        for request, position, failure in self._backlog.lose(casualties):
+            request.fail(position, failure)
+        self._loader = self._new_loader()
+
+    def _give_up(self, error: EngineError) -> None:
+        self._fatal = self._fatal or error
+        for request in self._backlog.drain() | set(self._in_model):
+            request.abandon(self._fatal)
+
+    def _close(self) -> None:
+        idle = self._backlog.is_empty()
+        self._give_up(EngineError("the engine was closed"))
+        self._closed = True
+        if idle:
+            self._loader.close()
+        else:
+            self._loader.kill()
+
+    def _feed(self) -> None:
+        room = self.options.room - self._backlog.images_out() - sum(self._in_model.values())
+        for number, work in self._backlog.send_out(room):
+            uris = tuple(work.request.images[position].uri for position in work.positions)
+            self._loader.put(Piece(number, uris))
+
+    def _new_loader(self) -> Loader:
+        return Loader(self.options.loaders, self._decode, self._hear_piece, self._hear_broken)

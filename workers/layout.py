@@ -1,0 +1,68 @@
+"""The layout of an engine: how many processes, streams and images suit this machine."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from pipeline.config import Settings
+from pipeline.errors import UsageError
+from pipeline.records import Provenance
+from workers.classifier import Classifier, pick_device
+from workers.decode import Decoder
+from workers.engine import Engine, EngineOptions
+from workers.memory import keep_memory
+from workers.weights import load_model
+
+#: What decides about an image's scores beside the model itself; stored with each chunk.
+_LIBRARIES = ("imagemill", "torch", "torchvision", "pillow", "simplejpeg")
+
+
+def start_engine(weights: Path, settings: Settings) -> Engine:
+    """Start an engine for a weights file, laid out for this machine where nothing was set.
+
+    Raises WeightsError as ``load_model`` does, UsageError when the device is not there.
+    """
+    keep_memory()
+    device = find_device(settings.device)
+    classifier = Classifier(load_model(weights), settings.precision, device)
+    decoder = Decoder(settings.precision, settings.max_pixels, settings.max_bytes, settings.roots)
+    origin = Provenance(
+        engine=classifier.name,
+        device=str(device),
+        versions={name: version(name) for name in _LIBRARIES},
+    )
+    return Engine(classifier, decoder, plan_layout(device, settings), origin)
+
+
+def plan_layout(device: torch.device, settings: Settings) -> EngineOptions:
+    """Return the layout for ``device``: small batches in a CPU's caches, big ones on a GPU."""
+    cores = count_cores()
+    on_gpu = device.type == "cuda"
+    return EngineOptions(
+        max_batch=settings.max_batch or (256 if on_gpu else 8),
+        max_wait_ms=settings.max_wait_ms,
+        loaders=settings.loaders or (cores if on_gpu else max(1, cores // 2)),
+        streams=2 if on_gpu else cores,
+        piece=32 if on_gpu else 8,
+        image_timeout_s=settings.image_timeout_s,
+    )
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device of that name. Raises UsageError when this machine has none such."""
+    device = pick_device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise UsageError(
+            f"--device {name}: this machine has {found} CUDA devices; try --device cpu"
+        )
+    return device
+
+
+def count_cores() -> int:
+    """Return how many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

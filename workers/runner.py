@@ -1,0 +1,93 @@
+"""The local runner: a small pool of threads that carries a job's chunks in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+from pipeline import ledger
+from pipeline.database import Database
+from pipeline.errors import DatabaseError
+from pipeline.records import Claim
+from workers.engine import Engine
+from workers.processing import JobRules, process_chunk
+
+log = logging.getLogger(__name__)
+
+#: How often whoever waits hears of the progress, in seconds.
+_TICK_S = 0.5
+#: How long a thread without a chunk sleeps at most before it looks again, in seconds.
+_NAP_S = 1.0
+
+
+class LocalRunner:
+    """Carries one job from its open chunks to its end."""
+
+    def __init__(
+        self, database: Database, job_id: int, rules: JobRules, engine: Engine, lease_s: float
+    ) -> None:
+        self._database = database
+        self._job_id = job_id
+        self._rules = rules
+        self._engine = engine
+        self._lease_s = lease_s
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._claims: set[Claim] = set()
+        self._stop = threading.Event()
+
+    def run(self, chunk_size: int, on_tick: Callable[[], None]) -> None:
+        """Carry every chunk, then close the job's books; ``on_tick`` is called now and then.
+
+        Raises what ended it early (KeyboardInterrupt too), with every chunk in hand given back
+        and the engine closed.
+        """
+        # Enough images in flight to fill the engine while some threads are storing.
+        count = 2 + -(-self._engine.options.room // chunk_size)
+        leases = threading.Thread(target=self._renew, name="leases", daemon=True)
+        leases.start()
+        with ThreadPoolExecutor(count, "chunk") as pool:
+            carriers = [pool.submit(self._carry) for _ in range(count)]
+            try:
+                while wait(carriers, _TICK_S, FIRST_EXCEPTION).not_done:
+                    on_tick()
+                    if any(carrier.done() and carrier.exception() for carrier in carriers):
+                        break
+            except BaseException:
+                self._engine.close()
+                raise
+            finally:
+                self._stop.set()
+        for carrier in carriers:
+            carrier.result()
+        ledger.complete(self._database, self._job_id)
+        on_tick()
+
+    def _carry(self) -> None:
+        while not self._stop.is_set():
+            claim = ledger.claim_next(self._database, self._job_id, self._worker, self._lease_s)
+            if claim is not None:
+                self._process(claim)
+                continue
+            pause_s = ledger.seconds_to_next(self._database, self._job_id)
+            if pause_s is None:
+                return
+            self._stop.wait(min(pause_s, _NAP_S))
+
+    def _process(self, claim: Claim) -> None:
+        self._claims.add(claim)
+        try:
+            process_chunk(self._database, claim, self._rules, self._engine)
+        finally:
+            self._claims.discard(claim)
+
+    def _renew(self) -> None:
+        while not self._stop.wait(self._lease_s / 3):
+            try:
+                ledger.renew(self._database, tuple(self._claims), self._lease_s)
+            except DatabaseError as error:
+                # The next round may get through; if none does, the fence keeps the books right.
+                log.warning("leases could not be renewed: %s", error)

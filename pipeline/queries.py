@@ -1,0 +1,179 @@
+"""Reads of jobs: records with live counts, failures, and the images still open."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from pipeline.errors import JobError, UsageError
+from pipeline.records import ChunkState, Counts, Dispatch, ImageRef, Job, JobStatus, Precision
+from pipeline.tables import chunks, images, jobs, models, outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
+_JOBS = sa.select(
+    jobs,
+    models.c.name.label("model_name"),
+    models.c.sha256.label("model_sha256"),
+    models.c.precision,
+    models.c.preprocessing,
+).join(models, models.c.id == jobs.c.model_id)
+
+
+@dataclass(frozen=True, slots=True)
+class JobHead:
+    """What other reads need of a job: no sums over its chunks."""
+
+    id: int
+    model_id: int
+    options: dict[str, Any]
+
+
+def find_job(conn: sa.Connection, key: str) -> Job | None:
+    """Return the job whose id or name is ``key``; an id goes before another job's name."""
+    return next(iter(_read_jobs(conn, _named(_JOBS, key))), None)
+
+
+def get_job(conn: sa.Connection, key: str) -> Job:
+    """Return the job whose id or name is ``key``; JobError if there is none."""
+    job = find_job(conn, key)
+    if job is None:
+        raise _no_job(key)
+    return job
+
+
+def get_job_by_number(conn: sa.Connection, job_id: int) -> Job:
+    """Return the job with this number (``Job.id``); JobError if it is gone."""
+    found = _read_jobs(conn, _JOBS.where(jobs.c.id == job_id))
+    if not found:
+        raise _gone(job_id)
+    return found[0]
+
+
+def get_job_head(conn: sa.Connection, key: str) -> JobHead:
+    """Return the head of the job whose id or name is ``key``; JobError if there is none."""
+    columns = (jobs.c[field.name] for field in fields(JobHead))
+    row = conn.execute(_named(sa.select(*columns), key)).one_or_none()
+    if row is None:
+        raise _no_job(key)
+    return JobHead(*row)
+
+
+def list_jobs(conn: sa.Connection, limit: int = 50, before: int | None = None) -> list[Job]:
+    """Return a page of jobs, newest first; ``before`` is the ``Job.id`` to go on from."""
+    check_limit(limit)
+    query = _JOBS.order_by(jobs.c.id.desc()).limit(limit)
+    return _read_jobs(conn, query if before is None else query.where(jobs.c.id < before))
+
+
+def count_jobs(conn: sa.Connection) -> int:
+    """Return the number of jobs, half submitted ones included."""
+    return conn.scalar(sa.select(sa.func.count()).select_from(jobs)) or 0
+
+
+def get_counts(conn: sa.Connection, job_id: int) -> Counts:
+    """Return a job's books as its chunks have them now; JobError if there is no such job."""
+    total = conn.scalar(sa.select(jobs.c.total).where(jobs.c.id == job_id))
+    if total is None:
+        raise _gone(job_id)
+    return _sum_chunks(conn, {job_id: total})[job_id]
+
+
+def count_failures(conn: sa.Connection, job_id: int) -> dict[str, int]:
+    """Return a job's failures by code, the most frequent first."""
+    number = sa.func.count().label("images")
+    query = (
+        sa.select(outcomes.c.code, number)
+        .where(outcomes.c.job_id == job_id, outcomes.c.code.is_not(None))
+        .group_by(outcomes.c.code)
+        .order_by(number.desc(), outcomes.c.code)
+    )
+    return {row.code: row.images for row in conn.execute(query)}
+
+
+def list_open_images(conn: sa.Connection, job_id: int, first: int, last: int) -> list[ImageRef]:
+    """Return the images of the range (both ends included) without an outcome, in order."""
+    finished = (
+        sa.select(outcomes.c.index)
+        .where(outcomes.c.job_id == images.c.job_id, outcomes.c.index == images.c.index)
+        .correlate(images)
+    )
+    query = (
+        sa.select(images.c.index, images.c.uri)
+        .where(images.c.job_id == job_id, images.c.index.between(first, last), ~finished.exists())
+        .order_by(images.c.index)
+    )
+    return [ImageRef(*row) for row in conn.execute(query)]
+
+
+def check_limit(limit: int) -> None:
+    """Raise UsageError for a page of no rows (SQLite takes -1 for all of them)."""
+    if limit < 1:
+        raise UsageError(f"a page of {limit} rows shows nothing; ask for a limit of at least 1")
+
+
+def is_storable(text: str) -> bool:
+    """Whether both databases can hold the text: no NUL, no lone surrogate."""
+    return _UNSTORABLE.search(text) is None
+
+
+def _named(query: sa.Select[Any], key: str) -> sa.Select[Any]:
+    if not is_storable(key):
+        return query.where(sa.false())
+    is_id = jobs.c.public_id == key
+    return query.where(is_id | (jobs.c.name == key)).order_by(is_id.desc()).limit(1)
+
+
+def _gone(job_id: int) -> JobError:
+    return JobError(f"job number {job_id} is gone; `imagemill jobs list` shows what is there")
+
+
+def _no_job(key: str) -> JobError:
+    return JobError(f"no job {key!r}; `imagemill jobs list` shows them")
+
+
+def _read_jobs(conn: sa.Connection, query: sa.Select[Any]) -> list[Job]:
+    rows = conn.execute(query).mappings().all()
+    live = {row["id"]: row["total"] for row in rows if not _has_books(row)}
+    counts = _sum_chunks(conn, live)
+    return [_as_job(row, counts.get(row["id"]) or _read_books(row)) for row in rows]
+
+
+def _has_books(row: Mapping[Any, Any]) -> bool:
+    return row["status"] not in _ALIVE and row["succeeded"] is not None
+
+
+def _read_books(row: Mapping[Any, Any]) -> Counts:
+    return Counts(*(row[name] or 0 for name in ("total", "succeeded", "failed", "cancelled")))
+
+
+def _sum_chunks(conn: sa.Connection, totals: Mapping[int, int]) -> dict[int, Counts]:
+    finished = chunks.c.succeeded + chunks.c.failed
+    left = sa.case(
+        (chunks.c.state == ChunkState.CANCELLED, chunks.c.last - chunks.c.first + 1 - finished),
+        else_=0,
+    )
+    sums = [sa.func.sum(column) for column in (chunks.c.succeeded, chunks.c.failed, left)]
+    query = sa.select(chunks.c.job_id, *sums).where(chunks.c.job_id.in_(totals))
+    counts = {job_id: Counts(total) for job_id, total in totals.items()}
+    for job_id, *found in conn.execute(query.group_by(chunks.c.job_id)) if totals else ():
+        counts[job_id] = Counts(totals[job_id], *found)
+    return counts
+
+
+def _as_job(row: Mapping[Any, Any], counts: Counts) -> Job:
+    named = {field.name: row[field.name] for field in fields(Job) if field.name in row}
+    made = {
+        "status": JobStatus(row["status"]),
+        "dispatch": Dispatch(row["dispatch"]),
+        "precision": Precision(row["precision"]),
+        "histogram": row["histogram"] or {},
+        "counts": counts,
+    }
+    return Job(**{**named, **made})

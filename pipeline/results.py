@@ -1,0 +1,111 @@
+"""Finished images by filter: a page of them, their number, or all of them as a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from pipeline.cursors import read_cursor, write_cursor
+from pipeline.details import ResultRow, read_rows
+from pipeline.errors import UsageError
+from pipeline.keys import START, resolve
+from pipeline.queries import check_limit, get_job_head
+from pipeline.tables import jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.database import Database
+    from pipeline.filters import PredictionFilter
+    from pipeline.keys import Key, KeyQuery
+    from pipeline.records import ImageResult
+
+#: Images read at once by a stream: what it holds in memory.
+PIECE = 5_000
+#: Keys read at once by a stream. A label's index does not hold the order of the images, so each
+#: read of keys may look at every match: few large reads, not many small ones.
+KEYS = 50_000
+#: Predictions of an image where its job does not say.
+_TOP_K = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows in order, and the cursor for the next page (None: that was the last one)."""
+
+    rows: list[ResultRow]
+    next_cursor: str | None
+
+
+def list_results(
+    conn: sa.Connection, wanted: PredictionFilter, limit: int = 50, cursor: str | None = None
+) -> Page:
+    """Return a page of finished images in the order of (job, index), all ranks of each.
+
+    Raises UsageError for a filter that cannot be meant, a label that no model knows, or a cursor
+    that is not one; JobError for a job that does not exist.
+    """
+    check_limit(limit)
+    query = resolve(conn, wanted)
+    after = START if cursor is None else _read_start(cursor, query)
+    keys = _read_keys(conn, query, after, limit + 1)
+    more = write_cursor(keys[limit - 1]) if len(keys) > limit else None
+    return Page(read_rows(conn, keys[:limit]), more)
+
+
+def count_results(conn: sa.Connection, wanted: PredictionFilter) -> int:
+    """Return the number of finished images that the filter means; raises as ``list_results``."""
+    return conn.scalar(resolve(conn, wanted).count()) or 0
+
+
+def iterate_results(database: Database, wanted: PredictionFilter) -> Iterator[ImageResult]:
+    """Return every finished image that the filter means, in order, at constant memory.
+
+    The filter is checked at once (raises as ``list_results``); the rows are read in short
+    transactions, so that a slow reader holds nothing, and a database that restarts ends nothing.
+    Images that finish meanwhile may be among them; none comes twice.
+    """
+    query = database.attempt(partial(resolve, wanted=wanted), write=False)
+    return _stream(database, query)
+
+
+def find_top_k(conn: sa.Connection, wanted: PredictionFilter) -> int:
+    """Return the largest number of predictions that an image of the filter's jobs can have."""
+    if wanted.job is not None:
+        options = [get_job_head(conn, wanted.job).options]
+    else:
+        options = list(conn.scalars(sa.select(jobs.c.options)))
+    found = [top_k for one in options if isinstance(top_k := one.get("top_k"), int)]
+    return max(found, default=_TOP_K)
+
+
+def _stream(database: Database, query: KeyQuery) -> Iterator[ImageResult]:
+    for keys in _page_keys(database, query):
+        for start in range(0, len(keys), PIECE):
+            piece = keys[start : start + PIECE]
+            rows = database.attempt(partial(read_rows, keys=piece), write=False)
+            yield from (row.result for row in rows)
+
+
+def _page_keys(database: Database, query: KeyQuery) -> Iterator[list[Key]]:
+    after, full = START, True
+    while full:
+        read = partial(_read_keys, query=query, after=after, limit=KEYS)
+        keys = database.attempt(read, write=False)
+        yield keys
+        full = len(keys) == KEYS
+        after = keys[-1] if keys else after
+
+
+def _read_keys(conn: sa.Connection, query: KeyQuery, after: Key, limit: int) -> list[Key]:
+    return [(job_id, index) for job_id, index in conn.execute(query.select(after, limit))]
+
+
+def _read_start(cursor: str, query: KeyQuery) -> Key:
+    after = read_cursor(cursor)
+    if query.job_id not in (None, after[0]):
+        raise UsageError(f"the cursor {cursor!r} belongs to another job; start again without it")
+    return after

@@ -17,7 +17,8 @@ def decode_number(uri: str) -> Decoded:
     """Make pixels of the number behind the last colon; misbehave as the word before it says.
 
     ``segv``, ``exit``: dies each time. ``once``: dies the first time only (``/path/of/mark``).
-    ``hang``: never returns. ``bad``: a failure.
+    ``hang``: never returns. ``bad``: a failure. ``far://path/of/mark``: fails the first time for a
+    reason that may pass.
     """
     kind, _, number = uri.rpartition(":")
     if kind.endswith("segv"):
@@ -28,6 +29,10 @@ def decode_number(uri: str) -> Decoded:
         time.sleep(1e6)
     if kind.endswith("bad"):
         return Decoded(None, Failure(FailureCode.NOT_AN_IMAGE, "it is bad"), FileFacts())
+    if kind.startswith("far://") and not Path(mark := kind.removeprefix("far:/")).exists():
+        if Path(mark).parent.is_dir():
+            Path(mark).touch()
+        return Decoded(None, Failure(FailureCode.CONNECT_ERROR, "not now"), FileFacts())
     if kind.endswith("once") and not Path(kind).exists():
         Path(kind).touch()
         os.kill(os.getpid(), signal.SIGKILL)

@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 
 from pipeline.failures import PictureError
 from pipeline.fetch import FetchLimits, read_bytes
+from pipeline.guard import guarding
 from pipeline.pictures import load_picture, open_picture, orientation, to_rgb, upright
 from pipeline.records import Failure, FailureCode, FileFacts, Precision
 
@@ -92,7 +93,8 @@ class Decoder:
 def _like_the_source(picture: Image.Image) -> Tensor:
     """Apply torchvision's Resize(256) and CenterCrop(224) for PIL images, to the pixel."""
     load_picture(picture)
-    image = picture.crop(_centre(*picture.size)).convert("RGB")
+    with guarding():
+        image = picture.crop(_centre(*picture.size)).convert("RGB")
     width, height = _resized(image.width, image.height)
     image = image.resize((width, height), Image.Resampling.BILINEAR)
     left, top = _crop_start(width), _crop_start(height)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,12 +14,12 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pipeline.records import Failure, FileFacts
 from workers.decode import Decoded
-from workers.processes import loader_context, settle_in
+from workers.processes import LoaderContext, is_alive, settle_in
 
-#: What a loader process tells of itself: its pid, the piece and the position in work, since when
-#: (0: idle), and when it was last seen to do something.
-_PID, _PIECE, _POSITION, _SINCE, _SEEN = range(5)
-_SLOT = 5
+#: What a loader process tells of itself: the piece and the position in work, since when (0: idle),
+#: and when it was last seen to do something.
+_PIECE, _POSITION, _SINCE, _SEEN = range(4)
+_SLOT = 4
 #: How long new processes may take until they do something, in seconds.
 _START_S = 60.0
 
@@ -76,16 +73,16 @@ class Loader:
         on_piece: Callable[[Loader, DecodedPiece], None],
         on_broken: Callable[[Loader], None],
     ) -> None:
-        context = loader_context()
+        self._context = LoaderContext()
         self._processes = processes
-        self._pieces = context.Queue()
-        self._slots = context.RawArray("d", processes * _SLOT)
+        self._pieces = self._context.Queue()
+        self._slots = self._context.RawArray("d", processes * _SLOT)
         self._started = time.monotonic()
         self._killed = False
         self._dataset = _Pieces(self._pieces, self._slots, decode)
         self._on_piece = on_piece
         self._on_broken = on_broken
-        self._thread = threading.Thread(target=self._run, args=(context,), name="loader")
+        self._thread = threading.Thread(target=self._run, name="loader")
         self._thread.daemon = True
         self._thread.start()
 
@@ -96,10 +93,11 @@ class Loader:
     def find_casualties(self, image_timeout_s: float) -> list[Casualty]:
         """Return the processes that died, and those that hang on one image for too long."""
         found = []
-        for slot in self._read_slots():
+        # DataLoader starts its processes in the order of their slots; some may not be there yet.
+        for pid, slot in zip(tuple(self._context.pids), self._read_slots(), strict=False):
             since = slot[_SINCE]
             late = bool(since) and time.monotonic() - since > image_timeout_s
-            if late or (slot[_PID] and not _is_alive(int(slot[_PID]))):
+            if late or not is_alive(pid):
                 piece = int(slot[_PIECE]) if since else None
                 found.append(Casualty(piece, int(slot[_POSITION]), late))
         return found
@@ -128,10 +126,7 @@ class Loader:
     def kill(self) -> None:
         """End every process at once, whatever it does."""
         self._killed = True
-        for slot in self._read_slots():
-            if slot[_PID]:
-                with suppress(ProcessLookupError):
-                    os.kill(int(slot[_PID]), signal.SIGKILL)
+        self._context.kill()
         # Its feeder thread would wait for ever for a reader.
         self._pieces.cancel_join_thread()
         self._pieces.close()
@@ -141,22 +136,22 @@ class Loader:
         for start in range(0, len(values), _SLOT):
             yield tuple(values[start : start + _SLOT])
 
-    def _run(self, context: Any) -> None:
+    def _run(self) -> None:
         try:
-            for piece in self._live(context):
+            for piece in self._live():
                 self._on_piece(self, piece)
         except Exception:
             # A dead process surfaces as RuntimeError, or as whatever its half-sent piece raises.
             self._on_broken(self)
 
-    def _live(self, context: Any) -> DataLoader[DecodedPiece]:
+    def _live(self) -> DataLoader[DecodedPiece]:
         return DataLoader(
             self._dataset,
             batch_size=None,
             num_workers=self._processes,
             collate_fn=_as_it_is,
             in_order=False,
-            multiprocessing_context=context,
+            multiprocessing_context=self._context,
             worker_init_fn=_start,
         )
 
@@ -172,7 +167,6 @@ class _Pieces(IterableDataset[DecodedPiece]):
     def __iter__(self) -> Iterator[DecodedPiece]:
         info = get_worker_info()
         start = (info.id if info else 0) * _SLOT
-        self._slots[start + _PID] = os.getpid()
         while (piece := self._queue.get()) is not None:
             yield self._decode_piece(piece, start)
 
@@ -190,15 +184,6 @@ class _Pieces(IterableDataset[DecodedPiece]):
             if image.pixels is not None:
                 pixels.append(image.pixels)
         return DecodedPiece(piece.id, tuple(notes), _stacked(pixels))
-
-
-def _is_alive(pid: int) -> bool:
-    # The fork server reaps its dead at once, so there are no zombies to be fooled by.
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _start(_worker_id: int) -> None:

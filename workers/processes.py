@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
@@ -17,34 +18,62 @@ from typing import Any
 #: Loaded once by the fork server, so that a new loader process starts within milliseconds.
 _PRELOAD = ["workers.loader"]
 
+#: One process starts at a time in this program: starting hides its main module for a moment.
 _starting = threading.Lock()
 
 
-class _Process(ForkServerProcess):
-    """A process that does not import its parent's main module again.
-
-    It needs nothing of it, and a user's script without ``if __name__ == "__main__"`` would run
-    once more in each loader process.
-    """
-
-    @staticmethod
-    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802 (multiprocessing's name)
-        with _hidden_main():
-            return ForkServerProcess._Popen(process_obj)
-
-
-class _Context(ForkServerContext):
-    Process = _Process
-
-
-def loader_context() -> ForkServerContext:
-    """Return the context that loader processes and their queues are made with.
+class LoaderContext(ForkServerContext):
+    """Starts the loader processes of one DataLoader, and ends them all on demand.
 
     Forkserver: a fork of this process would inherit its threads' locks and its CUDA state.
     """
-    context = _Context()
-    context.set_forkserver_preload(_PRELOAD)
-    return context
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_forkserver_preload(_PRELOAD)
+        self.pids: list[int] = []
+        self._killed = False
+
+    def Process(self, *arguments: Any, **options: Any) -> BaseProcess:  # type: ignore[override]  # noqa: N802
+        """Make a process that belongs to this context; DataLoader calls it."""
+        process = _Process(*arguments, **options)
+        process.context = self
+        return process
+
+    def start(self, process: BaseProcess) -> Any:
+        """Start one of its processes. Raises RuntimeError after ``kill``: none escapes it."""
+        with _starting, _hidden_main():
+            if self._killed:
+                raise RuntimeError("these loader processes were given up")
+            started = ForkServerProcess._Popen(process)
+            self.pids.append(started.pid)
+            return started
+
+    def kill(self) -> None:
+        """End every process at once, whatever it does."""
+        with _starting:
+            self._killed = True
+            for pid in self.pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+class _Process(ForkServerProcess):
+    context: LoaderContext
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 (multiprocessing's name)
+        context = process_obj.__dict__.pop("context")  # It is of no use in the new process.
+        return context.start(process_obj)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a loader process lives; the fork server reaps the dead, so none is a zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def settle_in() -> None:
@@ -67,13 +96,16 @@ def _leave_with(sentinel: int) -> None:
 
 @contextmanager
 def _hidden_main() -> Iterator[None]:
-    main = sys.modules["__main__"]
-    with _starting:
-        kept = {name: main.__dict__.pop(name, None) for name in ("__file__", "__spec__")}
-        main.__spec__ = None
-        try:
-            yield
-        finally:
-            main.__dict__.update(
-                {k: v for k, v in kept.items() if v is not None or k == "__spec__"}
-            )
+    """Keep new processes from importing the main module again.
+
+    They need nothing of it, and a user's script without ``if __name__ == "__main__"`` would run
+    once more in each of them.
+    """
+    main: dict[str, Any] = sys.modules["__main__"].__dict__
+    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        del main["__spec__"]
+        main.update(hidden)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,13 +108,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"there is no weights file {path}; give one of {', '.join(NAMES)} or a file"
         ) from None
-    except pickle.UnpicklingError:
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path} cannot be read as weights ({_reason(error)})") from None
+    except Exception:
+        # Code in a pickle is an UnpicklingError; bytes that are no pickle raise whatever comes.
         raise WeightsError(
-            f"{path} is no plain state dict (it may hold code, which is never run); "
+            f"{path} is no plain state dict of tensors (code in it is never run); "
             "save `model.state_dict()`, best as .safetensors"
         ) from None
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
-        raise WeightsError(f"{path} cannot be read as weights ({_reason(error)})") from None
     state = _as_float32(_unwrap(loaded))
     _check_layout(state, path)
     return state

@@ -7,38 +7,18 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import decoders
 import pytest
 import torch
+from echo import Echo, echo_engine, loader_pids
 from torch import Tensor
 
 from pipeline.errors import EngineError
-from pipeline.records import ImageRef, Outcome, Provenance
-from workers.decode import Decoded
+from pipeline.records import ImageRef, Outcome
 from workers.engine import Engine, EngineOptions
 from workers.requests import Answer
-
-OPTIONS = EngineOptions(
-    max_batch=8, max_wait_ms=5, loaders=2, streams=2, piece=4, image_timeout_s=25
-)
-
-
-class Echo:
-    """Answers with the picture's first pixel as its class, and keeps the sizes of its batches."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[int]] = []
-
-    def classify(self, pixels: Tensor, top_k: int) -> tuple[list[list[int]], list[list[float]]]:
-        numbers = [int(n) for n in pixels[:, 0, 0, 0].tolist()]
-        self.batches.append(numbers)
-        self.misbehave(numbers)
-        return [[n] * top_k for n in numbers], [[0.5] * top_k for _ in numbers]
-
-    def misbehave(self, numbers: list[int]) -> None:
-        """Nothing here."""
-
 
 MakeEngine = Callable[..., Engine]
 
@@ -47,12 +27,8 @@ MakeEngine = Callable[..., Engine]
 def make_engine() -> Iterator[MakeEngine]:
     engines: list[Engine] = []
 
-    def make(
-        model: Echo,
-        decode: Callable[[str], Decoded] = decoders.decode_number,
-        options: EngineOptions = OPTIONS,
-    ) -> Engine:
-        engines.append(Engine(model, decode, options, Provenance(engine="echo")))
+    def make(*arguments: Any, **options: Any) -> Engine:
+        engines.append(echo_engine(*arguments, **options))
         return engines[-1]
 
     yield make
@@ -74,19 +50,6 @@ def answer(engine: Engine, images: Sequence[ImageRef], timeout_s: float = 60) ->
 
 def shown(outcomes: Sequence[Outcome]) -> list[int | str]:
     return [str(o.failure.code) if o.failure else o.scores[0].index for o in outcomes]
-
-
-def loader_pids() -> set[int]:
-    """Return this process's loader processes: the children of its fork server."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            pid, rest = entry.read_text().split(" (", 1)
-        except OSError:
-            continue
-        parents.setdefault(int(rest.rpartition(")")[2].split()[1]), []).append(int(pid))
-    children = parents.get(os.getpid(), [])
-    return {pid for child in children for pid in parents.get(child, [])}
 
 
 def test_outcomes_come_in_the_order_of_the_images_whatever_the_batches(

@@ -1,0 +1,128 @@
+"""The Python interface: the commands' own functions, for use from a program."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Unpack
+
+from pipeline.config import Options, load_settings
+from pipeline.database import Database, open_database
+from pipeline.filters import PredictionFilter
+from pipeline.records import ImageResult, Job
+from pipeline.results import iterate_results
+from pipeline.sources import SourceOptions, check_sources
+
+__all__ = ["Interrupted", "RunReport", "SourceOptions", "classify", "predictions", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What one call of ``run`` did.
+
+    ``failures`` counts the job's failed images by code; ``images`` and ``seconds`` are this
+    call's own: how many got their outcome, and how long it took, start-up included.
+    """
+
+    job: Job
+    failures: dict[str, int]
+    images: int
+    seconds: float
+    #: The job had been begun before, and went on where it had stopped.
+    resumed: bool = False
+    #: There was nothing left to do.
+    was_complete: bool = False
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was stopped; what is finished is stored, and the same call goes on from there."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"job {job.handle} was interrupted")
+        self.job = job
+
+
+def classify(
+    sources: Sequence[str],
+    *,
+    source_options: SourceOptions = SourceOptions(),
+    **options: Unpack[Options],
+) -> Iterator[ImageResult]:
+    """Yield the predictions of a few images, in the order of the sources; nothing is saved.
+
+    ``sources`` and ``options`` are those of the command line (``weights="demo"``, ``top_k=3``).
+    A picture that cannot be classified has an ``error`` in place of its ``predictions``.
+    Raises ImagemillError: a source, the weights or an option is wrong.
+    """
+    settings = load_settings(**options)
+    check_sources(sources, source_options)
+    from workers.sampling import classify_sources
+
+    return classify_sources(sources, source_options, settings, sys.stdin)
+
+
+def run(
+    sources: Sequence[str],
+    *,
+    name: str | None = None,
+    source_options: SourceOptions = SourceOptions(),
+    on_progress: Callable[[Job], None] | None = None,
+    **options: Unpack[Options],
+) -> RunReport:
+    """Classify every image of the sources here, and keep the predictions in the database.
+
+    The same ``name`` (or a job's id) again goes on where that job stopped. ``on_progress`` is
+    called about twice a second, in the calling thread, with the job and its live counts.
+    Raises ImagemillError in a sentence, and Interrupted after a Ctrl-C.
+    """
+    settings = load_settings(**options)
+    check_sources(sources, source_options)
+    from workers.local import LocalRun, run_here
+
+    tell = on_progress or (lambda _: None)
+    database = open_database(settings.database_url)
+    try:
+        return run_here(
+            LocalRun(database, tuple(sources), source_options, settings, name, sys.stdin, tell)
+        )
+    finally:
+        database.close()
+
+
+def predictions(
+    job: str | None = None,
+    *,
+    label: str | None = None,
+    min_score: float | None = None,
+    uri: str | None = None,
+    custom_id: str | None = None,
+    code: str | None = None,
+    failed: bool | None = None,
+    database_url: str | None = None,
+) -> Iterator[ImageResult]:
+    """Yield stored results, failures included, in the order of their jobs and images.
+
+    ``job`` is a name or an id; ``label`` and ``min_score`` (0 to 1) concern rank 1; a ``uri``
+    may end in ``*``. Memory stays flat however many there are. Raises ImagemillError for an
+    unknown job or label.
+    """
+    wanted = PredictionFilter(
+        job=job,
+        label=label,
+        min_score=min_score,
+        uri=uri,
+        custom_id=custom_id,
+        code=code,
+        failed=failed,
+    )
+    database = open_database(load_settings(database_url=database_url).database_url)
+    # Asked at once, so that a wrong filter is told here and not at the first result.
+    return _closing(database, iterate_results(database, wanted))
+
+
+def _closing(database: Database, results: Iterator[ImageResult]) -> Iterator[ImageResult]:
+    try:
+        yield from results
+    finally:
+        database.close()

@@ -1,0 +1,141 @@
+"""The backlog: order, and who is suspected after a loss."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.records import ImageRef, Provenance
+from workers.backlog import Backlog, Work
+from workers.loader import Casualty
+from workers.requests import Request
+
+PLENTY = 1000
+
+
+def request(count: int) -> Request:
+    return Request([ImageRef(n, str(n)) for n in range(count)], 1, Provenance())
+
+
+def sent(backlog: Backlog, room: int = PLENTY) -> dict[int, tuple[int, ...]]:
+    return {number: work.positions for number, work in backlog.send_out(room)}
+
+
+def crash(piece: int, position: int) -> Casualty:
+    return Casualty(piece, position, hung=False)
+
+
+def test_pieces_of_the_oldest_chunk_go_first() -> None:
+    backlog = Backlog(2)
+    first, second = request(3), request(2)
+    backlog.add(first)
+    backlog.add(second)
+    assert [work for _, work in backlog.send_out(PLENTY)] == [
+        Work(first, (0, 1)),
+        Work(first, (2,)),
+        Work(second, (0, 1)),
+    ]
+
+
+def test_no_more_goes_out_than_there_is_room_for() -> None:
+    backlog = Backlog(2)
+    backlog.add(request(9))
+    assert len(sent(backlog, room=4)) == 2
+    assert backlog.images_out() == 4
+    assert not sent(backlog, room=0)
+
+
+def test_after_a_loss_without_a_culprit_everything_goes_again_and_nobody_is_blamed() -> None:
+    backlog = Backlog(2)
+    backlog.add(request(4))
+    sent(backlog)
+    assert backlog.lose([Casualty(None, 0, hung=False)]) == []
+    assert sorted(sent(backlog).values()) == [(0, 1), (2, 3)]
+
+
+def test_a_piece_that_came_back_is_not_sent_again_and_a_late_copy_is_ignored() -> None:
+    backlog = Backlog(2)
+    backlog.add(request(4))
+    (one, _), (two, _) = sent(backlog).items()
+    assert backlog.come_back(one) is not None
+    backlog.lose([])
+    assert list(sent(backlog).values()) == [(2, 3)]
+    assert backlog.come_back(two) is None
+
+
+def test_the_culprit_goes_alone_and_last_and_its_second_crash_is_its_failure() -> None:
+    backlog = Backlog(3)
+    mine = request(6)
+    backlog.add(mine)
+    (one, two) = sent(backlog)
+    assert backlog.lose([crash(one, 1)]) == []
+    again = sent(backlog)
+    assert sorted(again.values()) == [(0, 2), (3, 4, 5)]
+    for number in again:
+        backlog.come_back(number)
+    alone = sent(backlog)
+    assert list(alone.values()) == [(1,)]
+    backlog.add(request(3))
+    assert not sent(backlog), "nothing goes out beside a suspect"
+    ((culprit, position, failure),) = backlog.lose([crash(next(iter(alone)), 0)])
+    assert (culprit, position, failure.code) == (mine, 1, "decoder_crashed")
+    assert list(sent(backlog).values()) == [(0, 1, 2)]
+
+
+def test_a_suspect_that_comes_back_is_acquitted() -> None:
+    backlog = Backlog(2)
+    backlog.add(request(1))
+    (number,) = sent(backlog)
+    backlog.lose([crash(number, 0)])
+    (number,) = sent(backlog)
+    assert backlog.come_back(number) is not None
+    assert backlog.is_empty()
+
+
+def test_a_hang_is_a_failure_at_once() -> None:
+    backlog = Backlog(2)
+    backlog.add(request(2))
+    (number,) = sent(backlog)
+    ((_, position, failure),) = backlog.lose([Casualty(number, 0, hung=True)])
+    assert (position, failure.code) == (0, "timeout")
+    assert list(sent(backlog).values()) == [(1,)]
+
+
+def test_what_is_drained_is_told_and_gone() -> None:
+    backlog = Backlog(1)
+    requests = {request(2), request(1)}
+    for each in requests:
+        backlog.add(each)
+    sent(backlog, room=1)
+    assert backlog.drain() == requests
+    assert backlog.is_empty()
+
+
+@given(
+    killers=st.sets(st.integers(0, 19)),
+    innocent_deaths=st.lists(st.integers(0, 30), max_size=4),
+    piece=st.integers(1, 7),
+)
+def test_every_image_ends_once_and_only_killers_are_condemned(
+    killers: set[int], innocent_deaths: list[int], piece: int
+) -> None:
+    backlog, mine = Backlog(piece), request(20)
+    backlog.add(mine)
+    done: list[int] = []
+    condemned: list[int] = []
+    for step in range(1000):
+        out = list(backlog.send_out(8))
+        if not out and backlog.is_empty():
+            break
+        number, work = out[0] if out else next(iter(backlog._out.items()))
+        deadly = [p for p in work.positions if p in killers]
+        if deadly:
+            lost = backlog.lose([crash(number, work.positions.index(deadly[0]))])
+            condemned += [position for _, position, _ in lost]
+        elif step in innocent_deaths:
+            assert backlog.lose([Casualty(None, 0, hung=False)]) == []
+        else:
+            backlog.come_back(number)
+            done += work.positions
+    assert sorted(done) == sorted(set(range(20)) - killers)
+    assert sorted(condemned) == sorted(killers)

@@ -80,9 +80,11 @@ def settle_in() -> None:
     """Make this process a good loader process; called first in each of them.
 
     A session of its own: a Ctrl-C on the terminal is the parent's affair, which drains first.
-    It leaves with its parent, also when that was killed (the fork server would keep it).
+    It leaves with its parent, also when that was killed (the fork server would keep it). It has no
+    standard error: libtiff writes there by itself, in the middle of the parent's progress bar.
     """
     os.setsid()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     parent = multiprocessing.parent_process()
     if parent is not None:

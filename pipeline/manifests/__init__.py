@@ -1,0 +1,1 @@
+"""Manifests: files that list references, one format a module."""

@@ -1,0 +1,96 @@
+"""The wheel, built and installed into an empty environment, from any folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+_REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree; nothing is fetched for it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=_REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(lambda n: (_REPOSITORY / n).is_file(), tracked.stdout.splitlines()):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes((_REPOSITORY / name).read_bytes())
+    options = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet"]
+    pip = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", folder, source]
+    subprocess.run(pip, check=True, capture_output=True)
+    return next(folder.glob("imagemill-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of a new environment that holds the wheel; dependencies are those at hand."""
+    home = tmp_path_factory.mktemp("venv")
+    venv.create(home, with_pip=False)
+    site = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    pip = [sys.executable, "-m", "pip", "--python", home, "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--no-index", wheel], check=True, capture_output=True)
+    # A folder named in a .pth file comes last, and its own .pth files (our sources) do not count.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return home / "bin" / "imagemill"
+
+
+def run(command: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("IMAGEMILL_", "PYTHON"))}
+    home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder / "data")}
+    return subprocess.run(
+        [command, *words],
+        cwd=folder,
+        env=clean | home,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def test_the_wheel_holds_the_packages_the_weights_and_the_migrations(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {
+        "pipeline",
+        "workers",
+        "migrations",
+    }
+    assert "workers/demo/demo.safetensors" in names
+    assert "migrations/versions/0001_initial.py" in names
+    assert "migrations/script.py.mako" in names
+    assert {"pipeline/py.typed", "workers/py.typed"} <= set(names)
+
+
+def test_the_installed_command_runs_a_job_from_any_folder(installed: Path, tmp_path: Path) -> None:
+    from workers.demo.drawing import write_pictures
+
+    write_pictures(tmp_path / "pictures", count=12, seed=3)
+    done = run(installed, tmp_path, "run", "pictures", "--weights", "demo", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["counts"]["succeeded"] == 12
+    where = run(
+        installed.with_name("python"), tmp_path, "-c", "import workers; print(workers.__file__)"
+    )
+    assert where.stdout.startswith(str(installed.parents[1]))
+
+
+def test_the_installed_command_upgrades_a_database(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, tmp_path, "db", "upgrade", "--database-url", "sqlite:///new.db")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "new.db").exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, Unpack
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -76,13 +76,35 @@ class Settings(BaseSettings):
         return self
 
 
-def load_settings(**given: Any) -> Settings:
+class Options(TypedDict, total=False):
+    """The settings as keyword arguments of the Python interface; None means not given."""
+
+    database_url: str | None
+    weights: str | None
+    labels: Path | None
+    precision: Precision | str | None
+    top_k: int | None
+    device: str | None
+    max_batch: int | None
+    max_wait_ms: float | None
+    loaders: int | None
+    chunk_size: int | None
+    max_pixels: int | None
+    max_bytes: int | None
+    image_timeout_s: float | None
+    retries: int | None
+    roots: tuple[Path, ...] | None
+    lease_s: float | None
+
+
+def load_settings(**given: Unpack[Options]) -> Settings:
     """Return the settings with what was ``given`` (None: not given) over the environment.
 
     Raises UsageError in one sentence that names the option and what it takes.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        stated: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+        return Settings(**stated)
     except ValidationError as error:
         first = error.errors()[0]
         option = "-".join(str(part) for part in first["loc"]).replace("_", "-") or "settings"

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: How often whoever waits hears of the progress, in seconds.
 _TICK_S = 0.5
+#: Threads at most: each holds a database connection while it stores.
+_THREADS = 12
 #: How long a thread without a chunk sleeps at most before it looks again, in seconds.
 _NAP_S = 1.0
 
@@ -46,7 +48,7 @@ class LocalRunner:
         and the engine closed.
         """
         # Enough images in flight to fill the engine while some threads are storing.
-        count = 2 + -(-self._engine.options.room // chunk_size)
+        count = min(_THREADS, 2 + -(-self._engine.options.room // chunk_size))
         leases = threading.Thread(target=self._renew, name="leases", daemon=True)
         leases.start()
         with ThreadPoolExecutor(count, "chunk") as pool:

@@ -4,43 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Unpack
 
 from pipeline.config import Options, load_settings
 from pipeline.database import Database, open_database
 from pipeline.filters import PredictionFilter
 from pipeline.records import ImageResult, Job
+from pipeline.reports import Interrupted, RunReport
 from pipeline.results import iterate_results
 from pipeline.sources import SourceOptions, check_sources
 
 __all__ = ["Interrupted", "RunReport", "SourceOptions", "classify", "predictions", "run"]
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """What one call of ``run`` did.
-
-    ``failures`` counts the job's failed images by code; ``images`` and ``seconds`` are this
-    call's own: how many got their outcome, and how long it took, start-up included.
-    """
-
-    job: Job
-    failures: dict[str, int]
-    images: int
-    seconds: float
-    #: The job had been begun before, and went on where it had stopped.
-    resumed: bool = False
-    #: There was nothing left to do.
-    was_complete: bool = False
-
-
-class Interrupted(KeyboardInterrupt):
-    """A run was stopped; what is finished is stored, and the same call goes on from there."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(f"job {job.handle} was interrupted")
-        self.job = job
 
 
 def classify(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import BinaryIO, TextIO
 
 from pipeline import ledger
-from pipeline.api import Interrupted, RunReport
 from pipeline.config import Settings
 from pipeline.database import Database
 from pipeline.deletion import delete_job
@@ -18,6 +17,7 @@ from pipeline.locks import hold_run
 from pipeline.producer import submit
 from pipeline.queries import count_failures, find_job, get_job_by_number
 from pipeline.records import Dispatch, Job, JobSpec, JobStatus
+from pipeline.reports import Interrupted, RunReport
 from pipeline.sources import SourceOptions, read_sources, sources_hash
 from pipeline.storage import load_stored_model
 from workers.layout import start_engine

@@ -104,7 +104,7 @@ def _hidden_main() -> Iterator[None]:
     once more in each of them.
     """
     main: dict[str, Any] = sys.modules["__main__"].__dict__
-    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    hidden: dict[str, Any] = {n: main.pop(n) for n in ("__file__", "__spec__") if n in main}
     main["__spec__"] = None
     try:
         yield

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import COMMAND, Done
+from command import COMMAND, Done
 from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2

@@ -32,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes((_REPOSITORY / name).read_bytes())
     options = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet"]
-    pip = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", folder, source]
+    pip = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", str(folder), str(source)]
     subprocess.run(pip, check=True, capture_output=True)
     return next(folder.glob("imagemill-*.whl"))
 
@@ -43,8 +43,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("venv")
     venv.create(home, with_pip=False)
     site = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-    pip = [sys.executable, "-m", "pip", "--python", home, "install", "--quiet"]
-    subprocess.run([*pip, "--no-deps", "--no-index", wheel], check=True, capture_output=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(home), "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
     # A folder named in a .pth file comes last, and its own .pth files (our sources) do not count.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     return home / "bin" / "imagemill"

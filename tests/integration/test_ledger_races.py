@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,12 +39,20 @@ def test_one_chunk_goes_to_one_of_many(
     database: Database, submit_small: Callable[..., SmallJob]
 ) -> None:
     for _ in range(5):
-        small = submit_small(database, images=4)
-        claims = at_once(4, lambda n, job=small.id: ledger.claim_next(database, job, f"{n}", 60))
+        job = submit_small(database, images=4).id
+        claims = at_once(4, partial(_claim_next, database, job))
         assert sum(claim is not None for claim in claims) == 1
-        small = submit_small(database, images=4)
-        claims = at_once(4, lambda n, job=small.id: ledger.claim(database, job, 0, 0, f"{n}", 60))
+        job = submit_small(database, images=4).id
+        claims = at_once(4, partial(_claim_first, database, job))
         assert sum(claim is not None for claim in claims) == 1
+
+
+def _claim_next(database: Database, job_id: int, worker: int) -> Claim | None:
+    return ledger.claim_next(database, job_id, str(worker), 60)
+
+
+def _claim_first(database: Database, job_id: int, worker: int) -> Claim | None:
+    return ledger.claim(database, job_id, 0, 0, str(worker), 60)
 
 
 def test_many_get_different_chunks(

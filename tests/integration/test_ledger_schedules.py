@@ -152,7 +152,7 @@ class Schedule(RuleBasedStateMachine):
 
     def status(self) -> str:
         with self.database.reading() as connection:
-            return connection.execute(sa.select(tables.jobs.c.status)).scalar_one()
+            return str(connection.execute(sa.select(tables.jobs.c.status)).scalar_one())
 
     def open_images(self, claim: Claim) -> list[int]:
         with self.database.reading() as connection:

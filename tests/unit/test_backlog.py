@@ -67,7 +67,7 @@ def test_the_culprit_goes_alone_and_last_and_its_second_crash_is_its_failure() -
     backlog = Backlog(3)
     mine = request(6)
     backlog.add(mine)
-    (one, two) = sent(backlog)
+    (one, _two) = sent(backlog)
     assert backlog.lose([crash(one, 1)]) == []
     again = sent(backlog)
     assert sorted(again.values()) == [(0, 2), (3, 4, 5)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def scene(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray((smooth + noise).clip(0, 255).astype(np.uint8))
 
 
-def save(image: Image.Image, path: Path, **options: object) -> str:
+def save(image: Image.Image, path: Path, **options: Any) -> str:
     image.save(path, **options)
     return str(path)
 

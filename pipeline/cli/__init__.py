@@ -1,0 +1,1 @@
+"""The `imagemill` command: one noun per file; `main` wires them."""

@@ -1,0 +1,64 @@
+"""The installed command as a user types it, and one finished job for all who only read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from command import COMMAND, Done, Run
+
+#: No command of these tests may take longer, in seconds.
+_TIMEOUT_S = 120
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands run, with their home and their data in it."""
+    return tmp_path_factory.mktemp("e2e")
+
+
+@pytest.fixture(scope="session")
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of every command: this machine's, without its user's settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("IMAGEMILL_")}
+    home = {name: str(folder / "home") for name in ("HOME", "XDG_DATA_HOME", "TORCH_HOME")}
+    return kept | home | {"IMAGEMILL_DATABASE_URL": f"sqlite:///{folder / 'imagemill.db'}"}
+
+
+@pytest.fixture(scope="session")
+def imagemill(folder: Path, environment: dict[str, str]) -> Run:
+    """A function that runs the command in ``folder``."""
+
+    def run(*words: str | Path, stdin: str = "", **changed: str) -> Done:
+        return subprocess.run(
+            [COMMAND, *map(str, words)],
+            input=stdin,
+            cwd=folder,
+            env=environment | changed,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def pictures(folder: Path) -> Path:
+    """A folder of 30 drawn pictures and five broken files."""
+    from workers.demo.drawing import write_broken_pictures, write_pictures
+
+    write_pictures(folder / "pictures", count=30, seed=5)
+    write_broken_pictures(folder / "pictures")
+    return folder / "pictures"
+
+
+@pytest.fixture(scope="session")
+def finished(imagemill: Run, pictures: Path) -> Done:
+    """The run of the job ``shapes`` over the pictures, in small chunks; it is in the database."""
+    done = imagemill("run", pictures, "--name", "shapes", "--weights", "demo", "--chunk-size", "8")
+    assert done.returncode == 0, done.stderr
+    return done

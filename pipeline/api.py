@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Unpack
 
 from pipeline.config import Options, load_settings
-from pipeline.database import Database, open_database
-from pipeline.filters import PredictionFilter
+from pipeline.database.database import Database, open_database
+from pipeline.queries.filters import PredictionFilter
+from pipeline.queries.results import iterate_results
 from pipeline.records import ImageResult, Job
 from pipeline.reports import Interrupted, RunReport
-from pipeline.results import iterate_results
 from pipeline.sources import SourceOptions, check_sources
 
 __all__ = ["Interrupted", "RunReport", "SourceOptions", "classify", "predictions", "run"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from pipeline import tables
-from pipeline.deletion import delete_job
 from pipeline.errors import DatabaseError, JobError, SourceError
-from pipeline.storage import (
+from pipeline.storage.deletion import delete_job
+from pipeline.storage.rows import (
     add_images,
     create_job,
     make_public_id,
@@ -23,7 +23,7 @@ from pipeline.storage import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
     from pipeline.records import JobSpec, Reference
 
 #: Images that one transaction of a submission holds, about.

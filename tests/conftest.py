@@ -20,10 +20,10 @@ from hypothesis import settings
 from psycopg import sql
 from sqlalchemy import make_url
 
-from pipeline.database import Database, open_database, upgrade_database
+from pipeline.database.database import Database, open_database, upgrade_database
 from pipeline.producer import submit
 from pipeline.records import JobSpec, Model, Precision, Reference, StoredModel
-from pipeline.storage import save_model
+from pipeline.storage.rows import save_model
 
 settings.register_profile("imagemill", deadline=None, max_examples=40, database=None)
 settings.load_profile("imagemill")

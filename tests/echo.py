@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.records import Provenance
 from workers.decode import Decoded
-from workers.engine import Engine, EngineOptions
+from workers.engine.engine import Engine, EngineOptions
 
 OPTIONS = EngineOptions(
     max_batch=8, max_wait_ms=5, loaders=2, streams=2, piece=4, image_timeout_s=25

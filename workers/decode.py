@@ -17,8 +17,8 @@ from torch.nn.functional import interpolate
 
 from pipeline.failures import PictureError
 from pipeline.fetch import FetchLimits, read_bytes
-from pipeline.guard import guarding
-from pipeline.pictures import load_picture, open_picture, orientation, to_rgb, upright
+from pipeline.pictures.guard import guarding
+from pipeline.pictures.pictures import load_picture, open_picture, orientation, to_rgb, upright
 from pipeline.records import Failure, FailureCode, FileFacts, Precision
 
 #: uint8 RGB of shape (height, width, 3).

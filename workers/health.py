@@ -8,7 +8,7 @@ import torch
 import torchvision
 from torchvision.models import MobileNet_V2_Weights
 
-from workers.layout import find_device
+from workers.engine.layout import find_device
 
 
 def describe_torch() -> str:

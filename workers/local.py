@@ -10,17 +10,17 @@ from typing import BinaryIO, TextIO
 
 from pipeline import ledger
 from pipeline.config import Settings
-from pipeline.database import Database
-from pipeline.deletion import delete_job
+from pipeline.database.database import Database
 from pipeline.errors import JobError
 from pipeline.locks import hold_run
 from pipeline.producer import submit
-from pipeline.queries import count_failures, find_job, get_job_by_number
+from pipeline.queries.jobs import count_failures, find_job, get_job_by_number
 from pipeline.records import Dispatch, Job, JobSpec, JobStatus
 from pipeline.reports import Interrupted, RunReport
 from pipeline.sources import SourceOptions, read_sources, sources_hash
-from pipeline.storage import load_stored_model
-from workers.layout import start_engine
+from pipeline.storage.deletion import delete_job
+from pipeline.storage.rows import load_stored_model
+from workers.engine.layout import start_engine
 from workers.processing import JobRules
 from workers.runner import LocalRunner
 from workers.weights import Weights, find_weights, identify
@@ -97,12 +97,12 @@ def _carry(run: LocalRun, job: Job, weights: Weights) -> None:
     ledger.free_leases(run.database, job.id)
     rules = JobRules(model, run.settings.top_k, job.retries)
     ticker = _Ticker(run, job)
-    with closing(start_engine(weights.path, run.settings)) as engine:
-        runner = LocalRunner(run.database, job.id, rules, engine, run.settings.lease_s)
-        try:
+    try:
+        with closing(start_engine(weights.path, run.settings)) as engine:
+            runner = LocalRunner(run.database, job.id, rules, engine, run.settings.lease_s)
             runner.run(run.settings.chunk_size, ticker.tick)
-        except KeyboardInterrupt:
-            raise Interrupted(_read_job(run.database, job.id)) from None
+    except KeyboardInterrupt:
+        raise Interrupted(_read_job(run.database, job.id)) from None
     ticker.tell()
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline import ledger
-from pipeline.database import Database
-from pipeline.queries import list_open_images
+from pipeline.database.database import Database
+from pipeline.queries.jobs import list_open_images
 from pipeline.records import Claim, ImageRef, Outcome, Provenance, StoredModel
-from workers.engine import Engine
+from workers.engine.engine import Engine
 
 #: The first pause before an image that failed for a passing reason is tried again, in seconds;
 #: it doubles with every retry.

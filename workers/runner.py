@@ -10,10 +10,10 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from pipeline import ledger
-from pipeline.database import Database
+from pipeline.database.database import Database
 from pipeline.errors import DatabaseError
 from pipeline.records import Claim
-from workers.engine import Engine
+from workers.engine.engine import Engine
 from workers.processing import JobRules, process_chunk
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from pipeline.config import Settings
 from pipeline.errors import SourceError
 from pipeline.records import ImageRef, ImageResult, Outcome, Prediction, Reference
 from pipeline.sources import SourceOptions, read_sources
-from workers.engine import Engine
-from workers.layout import start_engine
+from workers.engine.engine import Engine
+from workers.engine.layout import start_engine
 from workers.weights import find_weights
 
 #: Chunks that are in the engine at the same time.

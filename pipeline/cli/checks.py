@@ -83,7 +83,7 @@ def _check_device(settings: Settings) -> Finding:
 
 
 def _check_machine(_: Settings) -> Finding:
-    from workers.layout import count_cores
+    from workers.engine.layout import count_cores
 
     available = _available_bytes() or os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     found = f"{count_cores()} cores, {available / _GIB:.1f} GiB of memory available"
@@ -114,7 +114,7 @@ def _check_pillow(_: Settings) -> Finding:
 
 
 def _check_database(settings: Settings) -> Finding:
-    from pipeline.database import check_schema
+    from pipeline.database.database import check_schema
 
     state = check_schema(settings.database_url)
     if state.dialect == "sqlite" and state.current is None:

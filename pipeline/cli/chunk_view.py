@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from pipeline.provenance import ChunkRecord
+    from pipeline.queries.chunks import ChunkRecord
 
 #: The columns of ``chunk_row``.
 HEADINGS = (
@@ -28,7 +28,7 @@ _PAGE = 1000
 
 def iterate_chunks(connection: Connection, job_id: int) -> Iterator[ChunkRecord]:
     """Yield a job's chunks by number."""
-    from pipeline.provenance import list_chunks
+    from pipeline.queries.chunks import list_chunks
 
     after = -1
     while page := list_chunks(connection, job_id, limit=_PAGE, after=after):

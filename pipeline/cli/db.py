@@ -20,7 +20,7 @@ def upgrade(database_url: DatabaseUrl = None) -> None:
     SQLite does so by itself at first use; PostgreSQL waits for this command.
     """
     from pipeline.config import load_settings
-    from pipeline.database import check_schema, upgrade_database
+    from pipeline.database.database import check_schema, upgrade_database
 
     url = load_settings(database_url=database_url).database_url
     upgrade_database(url)
@@ -32,7 +32,7 @@ def upgrade(database_url: DatabaseUrl = None) -> None:
 def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Compare the schema with what this version needs; exit with 1 when an upgrade is due."""
     from pipeline.config import load_settings
-    from pipeline.database import check_schema
+    from pipeline.database.database import check_schema
 
     state = check_schema(load_settings(database_url=database_url).database_url)
     if as_json:

@@ -83,7 +83,7 @@ def draw(pictures: Path, count: int, seed: int) -> None:
 def drop_last_demo(database_url: str | None) -> None:
     """Delete the last demo's job; JobError when the name belongs to a job of another kind."""
     from pipeline.cli.removal import remove_job
-    from pipeline.queries import find_job
+    from pipeline.queries.jobs import find_job
 
     with opened(database_url) as database:
         with database.reading() as connection:
@@ -100,8 +100,8 @@ def drop_last_demo(database_url: str | None) -> None:
 
 def read_results(database_url: str | None) -> "list[ImageResult]":
     """Return what became of the demo's files, in order."""
-    from pipeline.filters import PredictionFilter
-    from pipeline.results import iterate_results
+    from pipeline.queries.filters import PredictionFilter
+    from pipeline.queries.results import iterate_results
 
     with opened(database_url) as database:
         return list(iterate_results(database, PredictionFilter(job=DEMO)))

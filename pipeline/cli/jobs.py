@@ -29,11 +29,11 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List the jobs, newest first."""
-    from pipeline import queries
+    from pipeline.queries.jobs import count_jobs, list_jobs
 
     with reading(database_url) as connection:
-        found = queries.list_jobs(connection, limit=limit)
-        total = queries.count_jobs(connection)
+        found = list_jobs(connection, limit=limit)
+        total = count_jobs(connection)
     if as_json:
         answer_json([job_view.summary_dict(job) for job in found])
         return
@@ -66,12 +66,13 @@ def show_job(
 
     JOB is its name or its id.
     """
-    from pipeline import labels, queries
+    from pipeline.queries.jobs import count_failures, get_job
+    from pipeline.queries.labels import list_labels
 
     with reading(database_url) as connection:
-        shown = queries.get_job(connection, job)
-        failures = queries.count_failures(connection, shown.id)
-        found = labels.list_labels(connection, shown.id)
+        shown = get_job(connection, job)
+        failures = count_failures(connection, shown.id)
+        found = list_labels(connection, shown.id)
         made = list(chunk_view.iterate_chunks(connection, shown.id)) if chunks else []
     by_label = {one.label: one.images for one in found}
     if as_json:
@@ -98,7 +99,7 @@ def delete_job(
 
     JOB is its name or its id. The pictures stay where they are.
     """
-    from pipeline.queries import get_job
+    from pipeline.queries.jobs import get_job
 
     with opened(database_url) as database:
         with database.reading() as connection:

@@ -52,8 +52,8 @@ def list_predictions(
 
     A page at a time, in the order of the job.
     """
-    from pipeline.filters import PredictionFilter
-    from pipeline.results import list_results
+    from pipeline.queries.filters import PredictionFilter
+    from pipeline.queries.results import list_results
 
     wanted = PredictionFilter(job, label, min_score, max_score, uri, custom_id, code, failed)
     with reading(database_url) as connection:
@@ -90,8 +90,8 @@ def count_predictions(
     as_json: AsJson = False,
 ) -> None:
     """Count the finished images that match."""
-    from pipeline.filters import PredictionFilter
-    from pipeline.results import count_results
+    from pipeline.queries.filters import PredictionFilter
+    from pipeline.queries.results import count_results
 
     wanted = PredictionFilter(job, label, min_score, max_score, uri, custom_id, code, failed)
     with reading(database_url) as connection:
@@ -134,9 +134,9 @@ def export_predictions(
     All finished ones that match, failures included. It streams: a job of any size is
     written at constant memory.
     """
-    from pipeline.export import export
-    from pipeline.filters import PredictionFilter
-    from pipeline.results import find_top_k, iterate_results
+    from pipeline.export.rows import export
+    from pipeline.queries.filters import PredictionFilter
+    from pipeline.queries.results import find_top_k, iterate_results
 
     chosen = choose_format(format_, output)
     wanted = PredictionFilter(job, label, min_score, max_score, uri, custom_id, code, failed)

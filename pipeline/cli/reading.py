@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
 
 
 @contextmanager
 def opened(database_url: str | None) -> Iterator[Database]:
     """Yield the database of the option or the settings, open."""
     from pipeline.config import load_settings
-    from pipeline.database import open_database
+    from pipeline.database.database import open_database
 
     database = open_database(load_settings(database_url=database_url).database_url)
     try:

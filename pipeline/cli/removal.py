@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.database import Database
+    from pipeline.database.database import Database
     from pipeline.records import Job
 
 
 def remove_job(database: Database, job: Job) -> None:
     """Delete a job with all its rows; JobError while a run of it is alive."""
-    from pipeline.deletion import delete_job
     from pipeline.locks import hold_run
+    from pipeline.storage.deletion import delete_job
 
     with hold_run(database.address, job.handle):
         delete_job(database, job.id)

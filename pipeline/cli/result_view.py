@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.cli.output import printable
 
 if TYPE_CHECKING:
-    from pipeline.details import ResultRow
+    from pipeline.queries.details import ResultRow
     from pipeline.records import ImageResult
 
 #: The columns of ``result_row``.

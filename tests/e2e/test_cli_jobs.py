@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from command import Done, Run
 
-from pipeline.database import open_database
-from pipeline.deletion import delete_job
+from pipeline.database.database import open_database
 from pipeline.locks import hold_run
-from pipeline.queries import find_job
+from pipeline.queries.jobs import find_job
+from pipeline.storage.deletion import delete_job
 
 pytestmark = pytest.mark.usefixtures("finished")
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import ledger
-from pipeline.database import Database
+from pipeline.database.database import Database
 from pipeline.records import Claim, Failure, FailureCode, Outcome, Provenance, Score
 
 

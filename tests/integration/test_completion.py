@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conftest import SmallJob
     from integration.conftest import Books
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
 
 
 @pytest.fixture

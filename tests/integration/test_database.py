@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import tables
-from pipeline.database import Database, open_database, upgrade_database
+from pipeline.database.database import Database, open_database, upgrade_database
 from pipeline.records import Model
-from pipeline.storage import save_model
+from pipeline.storage.rows import save_model
 
 _COUNT = sa.select(sa.func.count()).select_from(tables.models)
 
@@ -89,7 +89,7 @@ def test_threads_of_one_process_stand_in_line_for_sqlite(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A writer that finds the file locked now fails at once, so none may ever find it so.
-    monkeypatch.setattr("pipeline.connections._BUSY_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("pipeline.database.connections._BUSY_TIMEOUT_S", 0.0)
     database = open_database(sqlite_url)
 
     def write(_: int) -> None:

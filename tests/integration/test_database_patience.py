@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import tables
-from pipeline.database import Database, open_database, upgrade_database
+from pipeline.database.database import Database, open_database, upgrade_database
 from pipeline.errors import DatabaseError
 from pipeline.records import Model, Outcome, Score
-from pipeline.storage import save_model, save_outcomes
+from pipeline.storage.rows import save_model, save_outcomes
 
 _COUNT = sa.select(sa.func.count()).select_from(tables.models)
 
@@ -32,7 +32,7 @@ def lock_file(url: str) -> sqlite3.Connection:
 def test_a_locked_file_is_tried_again_until_it_is_free(
     sqlite_url: str, small_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.connections._BUSY_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("pipeline.database.connections._BUSY_TIMEOUT_S", 0.0)
     database, pauses = open_database(sqlite_url), []
     other = lock_file(sqlite_url)
 
@@ -41,7 +41,7 @@ def test_a_locked_file_is_tried_again_until_it_is_free(
         if len(pauses) == 3:
             other.close()
 
-    monkeypatch.setattr("pipeline.patience.time.sleep", sleep)
+    monkeypatch.setattr("pipeline.database.patience.time.sleep", sleep)
     database.attempt(lambda connection: save_model(connection, small_model))
     assert pauses == [0.05, 0.1, 0.2]
     assert count_models(database) == 1
@@ -51,8 +51,8 @@ def test_a_locked_file_is_tried_again_until_it_is_free(
 def test_a_file_that_stays_locked_is_a_sentence_in_the_end(
     sqlite_url: str, small_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.connections._BUSY_TIMEOUT_S", 0.0)
-    monkeypatch.setattr("pipeline.patience.PATIENCE_S", 0.1)
+    monkeypatch.setattr("pipeline.database.connections._BUSY_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("pipeline.database.patience.PATIENCE_S", 0.1)
     database = open_database(sqlite_url)
     other = lock_file(sqlite_url)
     with pytest.raises(DatabaseError, match="is locked by another program; close it"):

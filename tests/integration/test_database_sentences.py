@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import make_url
 
 from pipeline import tables
-from pipeline.database import check_schema, open_database
+from pipeline.database.database import check_schema, open_database
 from pipeline.errors import DatabaseError
 
 _COUNT = sa.select(sa.func.count()).select_from(tables.models)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import deletion, ledger, tables
-from pipeline.deletion import delete_job
+from pipeline import ledger, tables
 from pipeline.records import Reference
-from pipeline.storage import add_images
+from pipeline.storage import deletion
+from pipeline.storage.deletion import delete_job
+from pipeline.storage.rows import add_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from conftest import SmallJob
     from integration.conftest import Books
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
 
 
 def count_rows(books: Books) -> dict[str, int]:

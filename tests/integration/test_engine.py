@@ -17,8 +17,8 @@ from torch import Tensor
 
 from pipeline.errors import EngineError
 from pipeline.records import ImageRef, Outcome
-from workers.engine import Engine, EngineOptions
-from workers.requests import Answer
+from workers.engine.engine import Engine, EngineOptions
+from workers.engine.requests import Answer
 
 MakeEngine = Callable[..., Engine]
 

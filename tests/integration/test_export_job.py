@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import results
-from pipeline.export import FORMATS, export
-from pipeline.filters import PredictionFilter
+from pipeline.export.rows import FORMATS, export
 from pipeline.producer import submit
+from pipeline.queries import results
+from pipeline.queries.filters import PredictionFilter
+from pipeline.queries.results import iterate_results
 from pipeline.records import Failure, FailureCode, JobSpec, Outcome, Reference, Score
-from pipeline.results import iterate_results
-from pipeline.storage import save_model, save_outcomes
+from pipeline.storage.rows import save_model, save_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
     from pipeline.records import ImageResult, Model
 
 

@@ -15,7 +15,7 @@ from pipeline.records import (
     Model,
     Reference,
 )
-from pipeline.storage import add_images, create_job, mark_submitted, save_model
+from pipeline.storage.rows import add_images, create_job, mark_submitted, save_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from conftest import SmallJob
     from integration.conftest import Books
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from pipeline import completion, ledger, tables
+from pipeline import ledger, tables
+from pipeline.ledger import completion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from conftest import Faults, SmallJob
     from integration.conftest import Books
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
     from pipeline.records import Claim
 
 

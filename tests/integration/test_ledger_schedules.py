@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from pipeline import ledger, tables
-from pipeline.database import open_database
+from pipeline.database.database import open_database
 from pipeline.producer import submit
 from pipeline.records import (
     Claim,
@@ -35,7 +35,7 @@ from pipeline.records import (
     Reference,
     Score,
 )
-from pipeline.storage import save_model
+from pipeline.storage.rows import save_model
 
 _MODEL = Model("small", "5a" * 32, Precision.AUTO, "1", ("cat", "dog"))
 _OPEN = ("queued", "running")

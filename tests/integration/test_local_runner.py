@@ -10,11 +10,11 @@ import pytest
 from echo import Echo, echo_engine
 
 from pipeline import ledger
-from pipeline.database import Database
+from pipeline.database.database import Database
 from pipeline.errors import EngineError
 from pipeline.producer import submit
-from pipeline.provenance import list_chunks
-from pipeline.queries import count_failures, get_job_by_number
+from pipeline.queries.chunks import list_chunks
+from pipeline.queries.jobs import count_failures, get_job_by_number
 from pipeline.records import (
     Failure,
     FailureCode,
@@ -27,8 +27,8 @@ from pipeline.records import (
     Precision,
     Reference,
 )
-from pipeline.storage import load_stored_model
-from workers.engine import Engine
+from pipeline.storage.rows import load_stored_model
+from workers.engine.engine import Engine
 from workers.processing import JobRules, _final, process_chunk
 from workers.runner import LocalRunner
 

@@ -19,9 +19,9 @@ from alembic.script import ScriptDirectory
 import migrations
 from migrations.revisions import HEAD, REVISIONS
 from pipeline import tables
-from pipeline.address import read_address
-from pipeline.connections import make_engine
-from pipeline.database import Database, check_schema, open_database, upgrade_database
+from pipeline.database.address import read_address
+from pipeline.database.connections import make_engine
+from pipeline.database.database import Database, check_schema, open_database, upgrade_database
 from pipeline.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
 
 def test_opening_a_database_that_fits_imports_no_alembic(sqlite_url: str) -> None:
     code = (
-        "import sys; from pipeline.database import open_database;"
+        "import sys; from pipeline.database.database import open_database;"
         f"open_database({sqlite_url!r}).close(); sys.exit('alembic' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -131,7 +131,7 @@ def test_opening_a_database_that_fits_imports_no_alembic(sqlite_url: str) -> Non
 def test_two_processes_may_open_a_fresh_file_at_once(tmp_path: Path) -> None:
     # Each says when it is ready to go, so that they race for the upgrade and not for the import.
     code = (
-        "import sys, alembic.command; from pipeline.database import open_database;"
+        "import sys, alembic.command; from pipeline.database.database import open_database;"
         "print('ready', flush=True); sys.stdin.readline();"
         "database = open_database(sys.argv[1]); connection = database.engine.connect();"
         "print(connection.exec_driver_sql('PRAGMA journal_mode').scalar());"

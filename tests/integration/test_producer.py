@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import ledger, producer, tables
-from pipeline.deletion import delete_job
 from pipeline.errors import JobError, SourceError
 from pipeline.producer import drop_half_job, submit
 from pipeline.records import JobSpec, Model, Reference
+from pipeline.storage.deletion import delete_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conftest import Faults
     from integration.conftest import Books
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
 
 
 @pytest.fixture

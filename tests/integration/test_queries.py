@@ -9,10 +9,9 @@ import sqlalchemy as sa
 
 from pipeline import tables
 from pipeline.errors import JobError, UsageError
-from pipeline.labels import LabelCount, list_labels
 from pipeline.ledger import claim_next, complete, finish, give_back
-from pipeline.provenance import list_chunks
-from pipeline.queries import (
+from pipeline.queries.chunks import list_chunks
+from pipeline.queries.jobs import (
     count_failures,
     count_jobs,
     find_job,
@@ -23,6 +22,7 @@ from pipeline.queries import (
     list_jobs,
     list_open_images,
 )
+from pipeline.queries.labels import LabelCount, list_labels
 from pipeline.records import (
     ChunkState,
     Counts,
@@ -35,12 +35,12 @@ from pipeline.records import (
     Provenance,
     Score,
 )
-from pipeline.storage import create_job, save_model
+from pipeline.storage.rows import create_job, save_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
 
     SubmitSmall = Callable[..., Any]
 

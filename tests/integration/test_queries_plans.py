@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline.filters import PredictionFilter
-from pipeline.labels import list_labels
 from pipeline.producer import submit
-from pipeline.queries import count_failures, list_open_images
+from pipeline.queries.filters import PredictionFilter
+from pipeline.queries.jobs import count_failures, list_open_images
+from pipeline.queries.labels import list_labels
+from pipeline.queries.results import count_results, list_results
 from pipeline.records import Failure, FailureCode, JobSpec, Outcome, Reference, Score
-from pipeline.results import count_results, list_results
-from pipeline.storage import save_model, save_outcomes
+from pipeline.storage.rows import save_model, save_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
     from pipeline.records import Model
 
 BULK = ("images", "outcomes", "predictions")

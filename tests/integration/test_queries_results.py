@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import keys, results, tables
-from pipeline.cursors import write_cursor
-from pipeline.details import read_rows
+from pipeline import tables
 from pipeline.errors import JobError, UsageError
-from pipeline.filters import PredictionFilter
 from pipeline.producer import submit
+from pipeline.queries import keys, results
+from pipeline.queries.cursors import write_cursor
+from pipeline.queries.details import read_rows
+from pipeline.queries.filters import PredictionFilter
+from pipeline.queries.results import count_results, find_top_k, iterate_results, list_results
 from pipeline.records import (
     Failure,
     FailureCode,
@@ -27,12 +29,11 @@ from pipeline.records import (
     Reference,
     Score,
 )
-from pipeline.results import count_results, find_top_k, iterate_results, list_results
-from pipeline.storage import save_model, save_outcomes
+from pipeline.storage.rows import save_model, save_outcomes
 
 if TYPE_CHECKING:
-    from pipeline.database import Database
-    from pipeline.details import ResultRow
+    from pipeline.database.database import Database
+    from pipeline.queries.details import ResultRow
     from pipeline.records import Model
 
 CODES = (FailureCode.NOT_FOUND, FailureCode.TIMEOUT)

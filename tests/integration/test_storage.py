@@ -27,7 +27,7 @@ from pipeline.records import (
     Reference,
     Score,
 )
-from pipeline.storage import (
+from pipeline.storage.rows import (
     create_job,
     load_stored_model,
     save_model,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from conftest import SmallJob
     from integration.conftest import Books
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
 
 
 # ---------------------------------------------------------------- models

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.records import ImageRef, Provenance
-from workers.backlog import Backlog, Work
+from workers.engine.backlog import Backlog, Work
+from workers.engine.requests import Request
 from workers.loader import Casualty
-from workers.requests import Request
 
 PLENTY = 1000
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.export import FORMATS, export
+from pipeline.export.rows import FORMATS, export
 from pipeline.records import Failure, FailureCode, ImageResult, Prediction
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def test_an_export_holds_no_more_of_many_images_than_of_few(form: str) -> None:
 
 def test_reads_load_neither_torch_nor_arrow() -> None:
     code = (
-        "import sys, pipeline.queries, pipeline.results, pipeline.provenance, pipeline.export\n"
+        "import sys, pipeline.queries.results, pipeline.queries.chunks, pipeline.export.rows\n"
         "print([name for name in ('torch', 'pyarrow', 'numpy', 'workers') if name in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from pipeline.faults import explain, is_service_fault, is_transient
+from pipeline.database.faults import explain, is_service_fault, is_transient
 
 
 def of_sqlite(code: int) -> DBAPIError:

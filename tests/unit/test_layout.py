@@ -9,8 +9,9 @@ import torch
 
 from pipeline.config import load_settings
 from pipeline.errors import UsageError
-from workers import layout, memory
-from workers.layout import find_device, plan_layout
+from workers import memory
+from workers.engine import layout
+from workers.engine.layout import find_device, plan_layout
 
 
 def test_a_cpu_gets_small_batches_and_a_stream_for_each_core(

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 
 from pipeline.failures import PictureError
 from pipeline.fetch import FetchLimits, read_bytes
-from pipeline.pictures import load_picture, open_picture, to_rgb, upright
+from pipeline.pictures.pictures import load_picture, open_picture, to_rgb, upright
 from pipeline.records import FailureCode
 
 MAX_PIXELS = 100_000_000

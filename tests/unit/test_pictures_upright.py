@@ -11,7 +11,7 @@ from broken_pictures import draw_picture, encode, rotated_jpeg
 from PIL import Image, ImageOps
 
 from pipeline.failures import PictureError
-from pipeline.pictures import open_picture, orientation, to_rgb, upright
+from pipeline.pictures.pictures import open_picture, orientation, to_rgb, upright
 
 MAX_PIXELS = 100_000_000
 

@@ -21,19 +21,18 @@ def draw_background(width: int, height: int, palette: Palette, rng: random.Rando
     return _blend(np.clip(field, 0.0, 1.0), palette)
 
 
-def _plain(x: Field, y: Field, rng: random.Random) -> Field:
+def _plain(x: Field, _y: Field, _rng: random.Random) -> Field:
     return np.zeros_like(x)
 
 
 def _gradient(x: Field, y: Field, rng: random.Random) -> Field:
     along = _turned(x, y, rng)
-    low, high = float(along.min()), float(along.max())
-    return (along - low) / (high - low)
+    return _scaled(along - along.min())
 
 
 def _glow(x: Field, y: Field, rng: random.Random) -> Field:
     far = np.hypot(x - rng.uniform(0.2, 0.8) * x.max(), y - rng.uniform(0.2, 0.8) * y.max())
-    return (far / far.max()).astype(np.float32)
+    return _scaled(far)
 
 
 def _stripes(x: Field, y: Field, rng: random.Random) -> Field:
@@ -51,7 +50,7 @@ def _hills(x: Field, y: Field, rng: random.Random) -> Field:
     for layer, level in enumerate((rng.uniform(0.45, 0.7), rng.uniform(0.7, 0.9))):
         crest = np.sin(x * rng.uniform(2, 7) + rng.uniform(0, 7)) * rng.uniform(0.03, 0.1)
         field = np.where(y / y.max() > level + crest, 0.65 + 0.35 * layer, field)
-    return field.astype(np.float32)
+    return np.asarray(field, np.float32)
 
 
 def _blobs(x: Field, y: Field, rng: random.Random) -> Field:
@@ -62,7 +61,7 @@ def _blobs(x: Field, y: Field, rng: random.Random) -> Field:
     return field
 
 
-def _texture(x: Field, y: Field, rng: random.Random) -> Field:
+def _texture(x: Field, _y: Field, rng: random.Random) -> Field:
     height, width = x.shape
     grains = np.random.default_rng(rng.getrandbits(64))
     field = np.zeros_like(x)
@@ -90,9 +89,16 @@ def _turned(x: Field, y: Field, rng: random.Random) -> Field:
     return x * np.float32(math.cos(angle)) + y * np.float32(math.sin(angle))
 
 
+def _scaled(field: Field) -> Field:
+    """Return the field divided by its largest value."""
+    scaled: Field = field / field.max()
+    return scaled
+
+
 def _step(signed: Field) -> Field:
     """Return 0 where the field is below zero and 1 where above, with a soft edge."""
-    return np.clip(signed * 60 + 0.5, 0.0, 1.0)
+    soft: Field = np.clip(signed * 60 + 0.5, 0.0, 1.0)
+    return soft
 
 
 def _blend(field: Field, palette: Palette) -> Image.Image:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from workers.demo.backgrounds import draw_background
+from workers.demo.broken import break_picture
 from workers.demo.clutter import scatter_clutter
 from workers.demo.figure import FIGURES, draw_figure
 from workers.demo.palette import choose_palette
@@ -22,10 +23,12 @@ LABELS: tuple[str, ...] = tuple(sorted(FIGURES))
 
 #: Shorter and longer side of a picture, in pixels.
 _MIN_SIDE_PX, _MAX_SIDE_PX = 180, 640
-#: Half of what the classifier sees, less a little air, in units of the shorter side.
-_HALF_CROP = 0.5 * 224 / 256 - 0.01
+#: Half of what the classifier sees, in units of the shorter side.
+_HALF_CROP = 0.5 * 224 / 256
+#: What an object takes beyond its radius: its edge line, and a little air.
+_EDGE = 1.07
 #: Radius of an object, in units of the shorter side.
-_MIN_RADIUS, _MAX_RADIUS = 0.17, 0.40
+_MIN_RADIUS, _MAX_RADIUS = 0.18, 0.40
 
 
 def draw_picture(label: str, rng: random.Random) -> Image.Image:
@@ -53,7 +56,7 @@ def encode_picture(picture: Image.Image, rng: random.Random) -> bytes:
 def draw_numbered(number: int, seed: int) -> tuple[str, bytes]:
     """Return label and JPEG file of picture `number` of a seed; numbers run through the labels."""
     label = LABELS[number % len(LABELS)]
-    rng = random.Random(f"{seed}:{number}")
+    rng = random.Random(f"{seed}:{number}")  # noqa: S311 - a picture, not a secret
     return label, encode_picture(draw_picture(label, rng), rng)
 
 
@@ -66,6 +69,16 @@ def write_pictures(folder: Path, count: int, seed: int) -> list[Path]:
         paths.append(folder / f"{number:04d}_{label}.jpg")
         paths[-1].write_bytes(content)
     return paths
+
+
+def write_broken_pictures(folder: Path) -> list[Path]:
+    """Write five files that no decoder can read, each for another reason; see `break_picture`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = random.Random("broken")  # noqa: S311 - a picture, not a secret
+    contents = break_picture(draw_picture("house", rng))
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in contents]
 
 
 def true_label(path: Path) -> str | None:
@@ -85,7 +98,7 @@ def _choose_corner(
     picture: Image.Image, figure: Image.Image, radius: float, rng: random.Random
 ) -> tuple[int, int]:
     """Return where the figure's upper left corner goes, so that the object is in the crop."""
-    room = max(0.0, _HALF_CROP - radius) * min(picture.size)
+    room = (_HALF_CROP - _EDGE * radius) * min(picture.size)
     left = picture.width / 2 + rng.uniform(-room, room) - figure.width / 2
     top = picture.height / 2 + rng.uniform(-room, room) - figure.height / 2
     return round(left), round(top)
@@ -94,11 +107,11 @@ def _choose_corner(
 def _worn(picture: Image.Image, rng: random.Random) -> Image.Image:
     """Return the picture as a poor camera sees it: sometimes blurred, sometimes grainy."""
     if rng.random() < 0.3:
-        blur_px = rng.uniform(0.2, 1.4) * min(picture.size) / 300
+        blur_px = rng.uniform(0.2, 1.6) * min(picture.size) / 300
         picture = picture.filter(ImageFilter.GaussianBlur(blur_px))
     if rng.random() < 0.5:
         grains = np.random.default_rng(rng.getrandbits(64))
         noise = grains.standard_normal((picture.height, picture.width, 3), dtype=np.float32)
-        grainy = np.asarray(picture) + noise * rng.uniform(2, 16)
+        grainy = np.asarray(picture) + noise * rng.uniform(2, 22)
         picture = Image.fromarray(np.clip(grainy, 0, 255).astype(np.uint8))
     return picture

@@ -72,9 +72,9 @@ def _paint(
     canvas = Image.new("RGBA", (side, side), (*(edge or palette.body), 0))
     draw = ImageDraw.Draw(canvas)
     if edge is not None:
+        width = max(2, round(radius * 0.1))
         for points in placed:
-            width = max(2, round(radius * 0.1))
-            draw.line([*points, *points[:2]], fill=edge, width=width, joint="curve")
+            draw.line(_closed(points), fill=edge, width=width, joint="curve")
     for part, points in zip(parts, placed, strict=True):
         draw.polygon(points, fill=_colour(palette, part))
     return canvas
@@ -82,6 +82,13 @@ def _paint(
 
 def _place(point: Point, side: int, radius: float) -> Point:
     return side / 2 + point[0] * radius, side / 2 + point[1] * radius
+
+
+def _closed(points: list[Point]) -> list[Point]:
+    """Return the polygon as a closed line, no point twice in a row: Pillow notches such a joint."""
+    neighbours = zip(points, [points[-1], *points[:-1]], strict=True)
+    line = [point for point, before in neighbours if point != before]
+    return [*line, *line[:2]]
 
 
 def _colour(palette: Palette, part: Part) -> Colour:

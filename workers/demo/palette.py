@@ -7,8 +7,9 @@ from dataclasses import dataclass
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255 each."""
 
-#: Least distance (in 8-bit RGB, Euclidean) between the object and every background colour.
-MIN_CONTRAST = 125.0
+#: Distance (in 8-bit RGB, Euclidean) that the object keeps from every background colour: some
+#: pictures are easy to see, some less so.
+_LEAST_CONTRAST, _MOST_CONTRAST = 75.0, 165.0
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,12 @@ class Palette:
 
 
 def choose_palette(rng: random.Random) -> Palette:
-    """Return colours whose `body` is at least `MIN_CONTRAST` from each background colour."""
-    hue = rng.random()
+    """Return colours that go together: a quiet background, and a vivid object apart from it."""
+    hue, contrast = rng.random(), rng.uniform(_LEAST_CONTRAST, _MOST_CONTRAST)
     night = rng.random() < 0.25
     background = _choose_background(hue, night, rng)
-    body = _choose_apart(background, MIN_CONTRAST, rng)
-    accent = _choose_apart((*background, body), MIN_CONTRAST * 0.6, rng)
+    body = _choose_apart(background, contrast, rng)
+    accent = _choose_apart((*background, body), contrast * 0.7, rng)
     return Palette(background, body, accent, dark=_shade(hue, rng), light=(252, 246, 234))
 
 
@@ -41,7 +42,7 @@ def _choose_background(
     hue: float, night: bool, rng: random.Random
 ) -> tuple[Colour, Colour, Colour]:
     """Return three neighbours in hue: all pale or muted, or all dark at night."""
-    saturation = rng.uniform(0.3, 0.6) if night else rng.uniform(0.12, 0.5)
+    saturation = rng.uniform(0.3, 0.6) if night else rng.uniform(0.08, 0.38)
     low, high = (0.16, 0.38) if night else (0.68, 0.97)
 
     def near() -> Colour:
@@ -51,9 +52,9 @@ def _choose_background(
 
 
 def _choose_apart(others: tuple[Colour, ...], contrast: float, rng: random.Random) -> Colour:
-    """Return a vivid colour at least `contrast` away from all others."""
+    """Return a vivid colour, `contrast` away from all others or as near to that as there is."""
     while True:
-        colour = _from_hsv(rng.random(), rng.uniform(0.5, 0.92), rng.uniform(0.5, 1.0))
+        colour = _from_hsv(rng.random(), rng.uniform(0.5, 0.92), rng.uniform(0.55, 1.0))
         if all(distance(colour, other) >= contrast for other in others):
             return colour
         contrast -= 0.5  # a crowded palette must not search for ever

@@ -7,7 +7,7 @@ from workers.demo.outline import Part, Tone, arc, box, ellipse, polygon
 
 
 def boat(rng: random.Random) -> list[Part]:
-    """A sailing boat: a mast, two sails and a hull."""
+    """Outline a sailing boat: a mast, two sails and a hull."""
     foot, bow = rng.uniform(0.15, 0.25), rng.uniform(0.72, 0.84)
     return [
         box(-0.04, -0.92, 0.05, 0.4, "dark"),
@@ -18,22 +18,22 @@ def boat(rng: random.Random) -> list[Part]:
 
 
 def butterfly(rng: random.Random) -> list[Part]:
-    """A butterfly with spread, spotted wings."""
+    """Outline a butterfly with spread, spotted wings."""
     parts = []
     for side in (-1, 1):
         feeler = [(0.0, -0.45), (side * 0.24, -0.86), (side * 0.32, -0.84), (side * 0.08, -0.4)]
         parts += [
             polygon(*feeler, tone="dark"),
             ellipse(side * 0.42, 0.42, 0.38, 0.28, tilt=side * 0.7),
-            ellipse(side * 0.49, -0.27, 0.48, 0.34, tilt=-side * 0.55),
-            ellipse(side * 0.54, -0.31, 0.22, 0.16, "accent", tilt=-side * 0.55),
+            ellipse(side * 0.47, -0.26, 0.46, 0.34, tilt=-side * 0.55),
+            ellipse(side * 0.52, -0.3, 0.22, 0.16, "accent", tilt=-side * 0.55),
             ellipse(side * 0.46, 0.46, 0.16, 0.11, "accent", tilt=side * 0.7),
         ]
     return [*parts, ellipse(0, 0.05, rng.uniform(0.07, 0.1), 0.56, "dark")]
 
 
 def cloud(rng: random.Random) -> list[Part]:
-    """A cloud: round heaps over a flat foot."""
+    """Outline a cloud: round heaps over a flat foot."""
     left, right = rng.uniform(0.28, 0.36), rng.uniform(0.3, 0.38)
     return [
         ellipse(-0.55, 0.42 - left, left, left),
@@ -45,7 +45,7 @@ def cloud(rng: random.Random) -> list[Part]:
 
 
 def fish(rng: random.Random) -> list[Part]:
-    """A fish with a tail, fins and an eye; it looks to the right."""
+    """Outline a fish with a tail, fins and an eye; it looks to the right."""
     tall = rng.uniform(0.34, 0.46)
     tail = [(-0.3, 0.0), (-0.88, -0.42), (-0.7, 0.0), (-0.88, 0.42)]
     return [
@@ -59,7 +59,7 @@ def fish(rng: random.Random) -> list[Part]:
 
 
 def flower(rng: random.Random) -> list[Part]:
-    """A blossom seen from above."""
+    """Outline a blossom seen from above."""
     count = rng.randint(5, 8)
     width = 0.62 * math.sin(math.pi / count) * rng.uniform(0.82, 0.98)
     turns = [math.tau * number / count for number in range(count)]
@@ -71,7 +71,7 @@ def flower(rng: random.Random) -> list[Part]:
 
 
 def house(rng: random.Random) -> list[Part]:
-    """A house with a chimney, a roof, a door and a window."""
+    """Outline a house with a chimney, a roof, a door and a window."""
     wall, eaves = rng.uniform(0.5, 0.6), rng.uniform(-0.18, -0.06)
     return [
         box(0.28, -0.74, 0.44, -0.1, "dark"),
@@ -83,7 +83,7 @@ def house(rng: random.Random) -> list[Part]:
 
 
 def mushroom(rng: random.Random) -> list[Part]:
-    """A mushroom: a spotted cap on a stem."""
+    """Outline a mushroom: a spotted cap on a stem."""
     stem, brim = rng.uniform(0.17, 0.25), rng.uniform(0.0, 0.12)
     cap = [(0.85 * x, brim + 0.9 * y) for x, y in arc(0, 0, 1, math.pi, math.tau)]
     return [
@@ -96,7 +96,7 @@ def mushroom(rng: random.Random) -> list[Part]:
 
 
 def tree(rng: random.Random) -> list[Part]:
-    """A fir tree of three tiers, or a tree with a round crown."""
+    """Outline a fir tree of three tiers, or a tree with a round crown."""
     trunk = box(-0.11, 0.2, 0.11, 0.92, "dark")
     if rng.random() < 0.5:
         heaps = [(-0.34, 0.04, 0.4), (0.34, 0.04, 0.4), (0.0, -0.36, 0.5), (0.0, 0.0, 0.4)]
@@ -106,9 +106,12 @@ def tree(rng: random.Random) -> list[Part]:
 
 
 def umbrella(rng: random.Random) -> list[Part]:
-    """An open umbrella: a handle under a canopy of coloured panels."""
+    """Outline an open umbrella: a handle under a canopy of coloured panels."""
     brim, hook = rng.uniform(0.0, 0.1), 0.15
-    crook = [*arc(hook - 0.04, 0.68, hook + 0.04, math.pi, 0), *arc(hook - 0.04, 0.68, 0.1, 0, math.pi)]
+    crook = [
+        *arc(hook - 0.04, 0.68, hook + 0.04, math.pi, 0),
+        *arc(hook - 0.04, 0.68, 0.1, 0, math.pi),
+    ]
     handle = [box(-0.04, -0.92, 0.05, 0.7, "dark"), polygon(*crook, tone="dark")]
     edges = [-0.88, -0.34, 0.34, 0.88]
     tones: tuple[Tone, ...] = ("accent", "body", "accent")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 import sqlalchemy as sa
 
 from migrations.revisions import HEAD
-from pipeline import faults, schema
-from pipeline.address import Address, read_address
-from pipeline.connections import BEGIN, make_engine
+from pipeline.database import faults, schema
+from pipeline.database.address import Address, read_address
+from pipeline.database.connections import BEGIN, make_engine
+from pipeline.database.patience import patiently
+from pipeline.database.schema import SchemaState
 from pipeline.errors import DatabaseError
-from pipeline.patience import patiently
-from pipeline.schema import SchemaState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

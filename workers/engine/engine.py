@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from pipeline.errors import EngineError
 from pipeline.records import ImageRef, Provenance
-from workers.backlog import Backlog
 from workers.batcher import Batcher
 from workers.decode import Decoded
-from workers.forward import Forward, TensorClassifier, Ticket
+from workers.engine.backlog import Backlog
+from workers.engine.forward import Forward, TensorClassifier, Ticket
+from workers.engine.requests import Answer, Request
 from workers.loader import DecodedPiece, Loader, Piece
-from workers.requests import Answer, Request
 
 #: How often the engine looks after its loader processes, in seconds.
 _WATCH_S = 0.5

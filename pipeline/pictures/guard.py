@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.failures import PictureError
+from pipeline.pictures.signatures import (
+    describe,
+    ends_early,
+    find_decoded_format,
+    find_foreign_format,
+)
 from pipeline.records import FailureCode
-from pipeline.signatures import describe, ends_early, find_decoded_format, find_foreign_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from pipeline.guard import guarding, hushing, too_many_pixels
+from pipeline.pictures.guard import guarding, hushing, too_many_pixels
 
 # Imported by name: asked for a format that it has not loaded, Pillow imports all forty plugins.
 _PLUGINS = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.keys import Key
+    from pipeline.queries.keys import Key
 
 _FORM = struct.Struct(">Bii")
 _VERSION = 1

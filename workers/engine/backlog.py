@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.records import Failure, FailureCode
+from workers.engine.requests import Request
 from workers.loader import Casualty
-from workers.requests import Request
 
 #: An image that was in work each time when its loader process died this often is the reason.
 STRIKES = 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pipeline.queries import check_limit
+from pipeline.queries.jobs import check_limit
 from pipeline.records import ChunkState
 from pipeline.tables import chunks
 

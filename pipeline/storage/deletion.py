@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from pipeline import tables
 from pipeline.records import JobStatus
-from pipeline.storage import lock_job
+from pipeline.storage.rows import lock_job
 
 if TYPE_CHECKING:
-    from pipeline.database import Database
+    from pipeline.database.database import Database
 
 #: Images (or chunks) that one transaction covers.
 _AT_ONCE = 10_000

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from migrations import revisions
 from migrations.revisions import HEAD
-from pipeline.connections import BEGIN
+from pipeline.database.connections import BEGIN
+from pipeline.database.patience import patiently
 from pipeline.errors import DatabaseError
-from pipeline.patience import patiently
 
 #: Any number will do, if every upgrade of imagemill takes the same.
 _UPGRADE_LOCK = 0x1A6E_0001

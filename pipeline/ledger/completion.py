@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from pipeline import tables
 from pipeline.clock import from_now
 from pipeline.records import ChunkState, JobStatus
-from pipeline.storage import lock_job
+from pipeline.storage.rows import lock_job
 
 if TYPE_CHECKING:
-    from pipeline.database import Database
+    from pipeline.database.database import Database
 
 _ALIVE = (str(JobStatus.PENDING), str(JobStatus.RUNNING))
 _OPEN = (str(ChunkState.QUEUED), str(ChunkState.RUNNING))

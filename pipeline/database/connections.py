@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 if TYPE_CHECKING:
-    from pipeline.address import Address
+    from pipeline.database.address import Address
 
 #: The execution option with the statement that opens a transaction on SQLite ("": none).
 BEGIN = "imagemill_begin"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline import faults
+from pipeline.database import faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,16 +12,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline import tables
-from pipeline.bulk import insert_rows
 from pipeline.clock import from_now
 from pipeline.errors import JobError
 from pipeline.records import JobStatus, StoredModel
+from pipeline.storage.bulk import insert_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.bulk import Row
     from pipeline.records import JobSpec, Model, Outcome, Reference
+    from pipeline.storage.bulk import Row
 
 _IMAGE_COLUMNS = ("job_id", "index", "uri", "uri_hash", "custom_id")
 _CHUNK_COLUMNS = ("job_id", "number", "first", "last", "state", "token")

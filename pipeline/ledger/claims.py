@@ -9,20 +9,16 @@ import sqlalchemy as sa
 
 from pipeline import tables
 from pipeline.clock import from_now
-from pipeline.completion import complete
 from pipeline.records import ChunkState, Claim, JobStatus
-from pipeline.storage import lock_job, save_outcomes
+from pipeline.storage.rows import lock_job, save_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.database import Database
+    from pipeline.database.database import Database
     from pipeline.records import Outcome, Provenance, StoredModel
 
     _Row = sa.Row[*tuple[Any, ...]]
-
-__all__ = ["claim", "claim_next", "complete", "finish", "free_leases", "give_back", "renew"]
-__all__ += ["seconds_to_next"]
 
 _QUEUED, _RUNNING, _DONE = (
     str(s) for s in (ChunkState.QUEUED, ChunkState.RUNNING, ChunkState.DONE)

@@ -9,16 +9,16 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from pipeline.filters import check_filter
-from pipeline.labels import get_label_ids
-from pipeline.queries import get_job_head, is_storable
-from pipeline.storage import uri_hash
+from pipeline.queries.filters import check_filter
+from pipeline.queries.jobs import get_job_head, is_storable
+from pipeline.queries.labels import get_label_ids
+from pipeline.storage.rows import uri_hash
 from pipeline.tables import images, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.filters import PredictionFilter
+    from pipeline.queries.filters import PredictionFilter
 
     Condition = sa.ColumnElement[bool]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.records import Failure, FailureCode, Score
 from workers.batcher import Batcher
-from workers.requests import Request
+from workers.engine.requests import Request
 
 #: Class indexes and scores, a row for each image, best first.
 Found = tuple[list[list[int]], list[list[float]]]

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from pipeline.cursors import read_cursor, write_cursor
-from pipeline.details import ResultRow, read_rows
 from pipeline.errors import UsageError
-from pipeline.keys import START, resolve
-from pipeline.queries import check_limit, get_job_head
+from pipeline.queries.cursors import read_cursor, write_cursor
+from pipeline.queries.details import ResultRow, read_rows
+from pipeline.queries.jobs import check_limit, get_job_head
+from pipeline.queries.keys import START, resolve
 from pipeline.tables import jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.database import Database
-    from pipeline.filters import PredictionFilter
-    from pipeline.keys import Key, KeyQuery
+    from pipeline.database.database import Database
+    from pipeline.queries.filters import PredictionFilter
+    from pipeline.queries.keys import Key, KeyQuery
     from pipeline.records import ImageResult
 
 #: Images read at once by a stream: what it holds in memory.

@@ -14,7 +14,7 @@ from pipeline.tables import images, jobs, labels, outcomes, predictions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.keys import Key
+    from pipeline.queries.keys import Key
 
 #: The function that turns a JSON array into rows; each planner starts its joins from it.
 _UNROLL = {"sqlite": sa.func.json_each, "postgresql": sa.func.json_array_elements}

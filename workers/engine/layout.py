@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.records import Provenance
 from workers.classifier import Classifier, pick_device
 from workers.decode import Decoder
-from workers.engine import Engine, EngineOptions
+from workers.engine.engine import Engine, EngineOptions
 from workers.memory import keep_memory
 from workers.weights import load_model
 

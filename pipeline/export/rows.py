@@ -37,7 +37,7 @@ def export(
         return _write_jsonl(results, destination)
     if format == "parquet":
         # Arrow takes long to load, and no other format needs it.
-        from pipeline.parquet import write_parquet
+        from pipeline.export.parquet import write_parquet
 
         return write_parquet(results, destination)
     raise UsageError(f"there is no export as {format!r}; take one of: {', '.join(FORMATS)}")

@@ -1,0 +1,1 @@
+"""The door to the database: addresses, connections, patience, and the state of the schema."""

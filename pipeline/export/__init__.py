@@ -1,0 +1,1 @@
+"""Results as files: CSV, JSONL and Parquet, streamed."""

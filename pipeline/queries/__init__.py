@@ -1,0 +1,1 @@
+"""All reads: jobs, chunks, labels, and results by filter and cursor."""

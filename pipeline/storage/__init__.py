@@ -1,0 +1,1 @@
+"""All writes but the ledger's: models, jobs, images, outcomes, and their deletion."""

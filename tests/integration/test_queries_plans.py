@@ -142,9 +142,9 @@ def test_every_page_is_found_by_an_index(answered: Database) -> None:
             assert full_reads(answered, read) == [], name
 
 
+# PostgreSQL has statistics, and decides for itself.
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_sqlite_finds_what_is_rare_by_its_own_index(answered: Database) -> None:
-    if answered.dialect == "postgresql":
-        pytest.skip("PostgreSQL has statistics, and decides for itself")
     for name, wanted in FILTERS.items():
         plan = explain(answered, partial(list_results, wanted=wanted))
         index = SQLITE_INDEXES.get(name, "outcomes USING PRIMARY KEY")

@@ -36,4 +36,4 @@ def draw_crops(count: int, seed: int, processes: int = 2) -> Crops:
 def draw_crop(number: int, seed: int) -> NDArray[np.uint8]:
     """Return picture `number` of a seed, after its JPEG file, as uint8 (224, 224, 3)."""
     _, content = draw_numbered(number, seed)
-    return np.asarray(_CROP(Image.open(io.BytesIO(content)).convert("RGB")))
+    return np.array(_CROP(Image.open(io.BytesIO(content)).convert("RGB")))

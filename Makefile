@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NICE_PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: demo test check soak bench clean
+.PHONY: demo test check soak clean
 
 demo: .venv/installed
 	$(BIN)/imagemill demo

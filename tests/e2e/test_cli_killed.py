@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,8 @@ class Runs:
         }
 
     @contextmanager
-    def begun(self) -> Iterator[subprocess.Popen[str]]:
-        """Start a run, and wait until some of its images have their outcome."""
+    def begun(self, wait_for: int = 32) -> Iterator[subprocess.Popen[str]]:
+        """Start a run, and wait until so many images have their outcome."""
         with subprocess.Popen(
             self._words,
             env=self._environment,
@@ -69,8 +70,7 @@ class Runs:
             text=True,
             start_new_session=True,
         ) as process:
-            while self.count("outcomes") < 32:
-                assert process.poll() is None, process.communicate()
+            while self.count("outcomes") < wait_for and process.poll() is None:
                 time.sleep(0.05)
             yield process
 
@@ -186,6 +186,27 @@ def test_a_loader_process_killed_in_the_middle_costs_no_image(runs: Runs) -> Non
             os.kill(pid, signal.SIGKILL)
         process.communicate(timeout=300)
     assert process.returncode == 0
+    assert_whole(runs, runs.finish())
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(5))
+def test_a_run_killed_again_and_again_loses_nothing_and_does_nothing_twice(
+    runs: Runs, seed: int
+) -> None:
+    rng = random.Random(seed)
+    for _ in range(10):
+        kept = runs.count("outcomes")
+        with runs.begun(wait_for=kept + 1) as process:
+            time.sleep(rng.uniform(0, 1))
+            victims = [process.pid] if rng.random() < 0.6 else runs.processes()
+            for pid in victims:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+            process.kill()
+        assert wait_for(lambda: not runs.processes(), 10)
+        if runs.count("outcomes") == _IMAGES:
+            break
     assert_whole(runs, runs.finish())
 
 

@@ -105,6 +105,14 @@ def test_a_picture_that_kills_its_decoder_fails_alone(make_engine: MakeEngine, d
     assert time.monotonic() - started < 35
 
 
+def test_many_pictures_in_a_row_that_kill_their_decoder_each_fail_alone(
+    make_engine: MakeEngine,
+) -> None:
+    images = refs("n:0", *(f"exit:{n}" for n in range(9)), "n:10")
+    found = answer(make_engine(Echo()), images, timeout_s=120)
+    assert shown(found.outcomes) == [0, *["decoder_crashed"] * 9, 10]
+
+
 def test_a_loader_process_that_is_killed_harms_nobody(
     make_engine: MakeEngine, tmp_path: Path
 ) -> None:
@@ -141,11 +149,11 @@ def test_a_loader_process_stopped_with_the_queues_lock_in_hand_is_replaced(
     assert shown(answer(engine, numbers(6)).outcomes) == list(range(6))
 
 
-def test_loader_processes_that_die_at_once_end_the_engine_in_a_sentence(
+def test_loader_processes_that_die_at_their_start_end_the_engine_in_a_sentence(
     make_engine: MakeEngine,
 ) -> None:
     options = EngineOptions(8, 5, loaders=1, streams=1, piece=1, image_timeout_s=25)
-    engine = make_engine(Echo(), decoders.die_at_once, options)
+    engine = make_engine(Echo(), decoders.DiesAtStart(), options)
     found = engine.submit(numbers(40), top_k=1)
     with pytest.raises(EngineError, match="loader processes die"):
         found.result(120)

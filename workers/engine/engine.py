@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -19,9 +20,11 @@ from workers.engine.forward import Forward, TensorClassifier, Ticket
 from workers.engine.requests import Answer, Request
 from workers.loader import DecodedPiece, Loader, Piece
 
+log = logging.getLogger(__name__)
+
 #: How often the engine looks after its loader processes, in seconds.
 _WATCH_S = 0.5
-#: So many losses of loader processes in a row, without one decoded piece, are no accident.
+#: So many losses of loader processes in a row, with no image to blame, are no accident.
 _LOSSES = 5
 
 
@@ -98,12 +101,17 @@ class Engine:
     def _run(self) -> None:
         watch_at = time.monotonic() + _WATCH_S
         while not self._closed:
-            with suppress(queue.Empty):
-                self._events.get(timeout=max(0.0, watch_at - time.monotonic()))()
-            if time.monotonic() >= watch_at:
-                self._watch()
-                watch_at = time.monotonic() + _WATCH_S
-            self._feed()
+            try:
+                with suppress(queue.Empty):
+                    self._events.get(timeout=max(0.0, watch_at - time.monotonic()))()
+                if time.monotonic() >= watch_at:
+                    self._watch()
+                    watch_at = time.monotonic() + _WATCH_S
+                self._feed()
+            except Exception as error:
+                # A bug; but whoever waits for an answer must not wait for ever.
+                log.exception("the engine's loop failed")
+                self._give_up(EngineError(f"the engine failed ({error!r})"))
 
     # What the other threads tell: each is one event in the engine's own thread.
 
@@ -159,7 +167,8 @@ class Engine:
             return
         casualties = loader.find_casualties(self.options.image_timeout_s)
         loader.kill()
-        self._losses += 1
+        to_blame = any(casualty.piece_id is not None for casualty in casualties)
+        self._losses = 0 if to_blame else self._losses + 1
         if self._losses > _LOSSES:
             self._give_up(EngineError("the loader processes die as soon as they start"))
             return

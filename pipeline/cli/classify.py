@@ -3,7 +3,7 @@
 from pipeline.cli import options as take
 from pipeline.cli.endings import FAILED, leave
 from pipeline.cli.output import answer, answer_json
-from pipeline.cli.result_view import result_text
+from pipeline.cli.predictions.view import result_text
 
 EPILOG = take.examples(
     "imagemill classify dog.jpg",

@@ -8,9 +8,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli import classify, db, demo, doctor, endings, jobs, predictions, run, weights
+from pipeline.cli import classify, db, endings, weights
+from pipeline.cli.demo import command as demo
+from pipeline.cli.doctor import command as doctor
+from pipeline.cli.jobs import commands as jobs
 from pipeline.cli.options import examples
 from pipeline.cli.output import answer, survive_any_encoding
+from pipeline.cli.predictions import commands as predictions
+from pipeline.cli.run import command as run
 
 
 class _Commands(TyperGroup):

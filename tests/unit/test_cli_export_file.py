@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.export_file import ExportFormat, choose_format, destination
+from pipeline.cli.predictions.files import ExportFormat, choose_format, destination
 from pipeline.errors import UsageError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.cli.output import printable, show_pairs, show_table
-from pipeline.cli.result_view import result_text
+from pipeline.cli.predictions.view import result_text
 from pipeline.records import Failure, FailureCode, ImageResult, Prediction
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.cli.run_report import exit_code, stop_sentence
+from pipeline.cli.run.report import exit_code, stop_sentence
 from pipeline.records import Counts, Dispatch, Job, JobStatus, Precision
 
 _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

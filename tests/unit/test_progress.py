@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.cli.progress import Lines, Meter, describe, shown_duration
+from pipeline.cli.run.progress import Lines, Meter, describe, shown_duration
 from pipeline.records import Counts, Dispatch, Job, JobStatus, Precision
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from pipeline.cli.progress import Display, Meter, count_done, describe
+from pipeline.cli.run.progress import Display, Meter, count_done, describe
 
 if TYPE_CHECKING:
     from pipeline.records import Counts

@@ -6,16 +6,16 @@ import shlex
 from typing import TYPE_CHECKING
 
 from pipeline.cli.endings import FAILED
-from pipeline.cli.job_view import outline
+from pipeline.cli.jobs.view import outline
 from pipeline.cli.output import say, show_pairs, shown_rate
-from pipeline.cli.progress import count_done
+from pipeline.cli.run.progress import count_done
 from pipeline.records import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.api import RunReport
-    from pipeline.cli.progress import Meter
+    from pipeline.cli.run.progress import Meter
     from pipeline.records import Job
 
 

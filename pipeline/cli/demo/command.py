@@ -8,8 +8,8 @@ import typer
 from pipeline.cli.endings import leave, stop
 from pipeline.cli.options import DatabaseUrl, Device, examples
 from pipeline.cli.output import say
-from pipeline.cli.progress import show_progress
 from pipeline.cli.reading import opened
+from pipeline.cli.run.progress import show_progress
 from pipeline.errors import JobError, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def demo(
     answers. Five broken files are among them, as in any real folder. Needs no internet.
     """
     from pipeline import api
-    from pipeline.cli.demo_report import show_demo
+    from pipeline.cli.demo.report import show_demo
 
     pictures = folder / "pictures"
     drop_last_demo(database_url)
@@ -82,7 +82,7 @@ def draw(pictures: Path, count: int, seed: int) -> None:
 
 def drop_last_demo(database_url: str | None) -> None:
     """Delete the last demo's job; JobError when the name belongs to a job of another kind."""
-    from pipeline.cli.removal import remove_job
+    from pipeline.cli.jobs.removal import remove_job
     from pipeline.queries.jobs import find_job
 
     with opened(database_url) as database:

@@ -132,7 +132,7 @@ def show_progress() -> Iterator[Display]:
     """Yield a display on standard error: a bar on a terminal, plain lines elsewhere."""
     display: Display
     if sys.stderr.isatty():
-        from pipeline.cli.bar import Bar
+        from pipeline.cli.run.bar import Bar
 
         display = Bar()
     else:

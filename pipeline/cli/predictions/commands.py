@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import filter_options as by
-from pipeline.cli.export_file import ExportFormat, choose_format, destination
 from pipeline.cli.options import AsJson, DatabaseUrl, examples
 from pipeline.cli.output import answer, answer_json, say, show_table
+from pipeline.cli.predictions import filters as by
+from pipeline.cli.predictions.files import ExportFormat, choose_format, destination
+from pipeline.cli.predictions.view import HEADINGS, NUMBERS, result_row
 from pipeline.cli.reading import opened, reading
-from pipeline.cli.result_view import HEADINGS, NUMBERS, result_row
 
 app = typer.Typer(
     help="List, count and export predictions.",

@@ -7,10 +7,10 @@ import typer
 
 from pipeline.cli import options as take
 from pipeline.cli.endings import leave, stop
-from pipeline.cli.job_view import as_dict
+from pipeline.cli.jobs.view import as_dict
 from pipeline.cli.output import answer_json, say
-from pipeline.cli.progress import show_progress
-from pipeline.cli.run_report import exit_code, say_next, show_report, stop_sentence
+from pipeline.cli.run.progress import show_progress
+from pipeline.cli.run.report import exit_code, say_next, show_report, stop_sentence
 
 EPILOG = take.examples(
     "imagemill run photos/ --name holiday",

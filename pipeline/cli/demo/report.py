@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli.demo_answers import find_accuracy, make_cells, read_answers, score_labels
+from pipeline.cli.demo.answers import find_accuracy, make_cells, read_answers, score_labels
 from pipeline.cli.output import answer, say, show_pairs, show_table, shown_rate
-from pipeline.cli.run_report import find_pace
+from pipeline.cli.run.report import find_pace
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.api import RunReport
-    from pipeline.cli.demo_answers import Answer, LabelScore
-    from pipeline.cli.progress import Meter
+    from pipeline.cli.demo.answers import Answer, LabelScore
+    from pipeline.cli.run.progress import Meter
     from pipeline.records import ImageResult
 
 

@@ -22,7 +22,7 @@ def doctor(
     Looks at this machine, the database and the weights, and classifies drawn pictures. Exits
     with 1 when something is wrong, and says what to do about it.
     """
-    from pipeline.cli.checks import Verdict, iterate_checks
+    from pipeline.cli.doctor.checks import Verdict, iterate_checks
     from pipeline.config import load_settings
 
     settings = load_settings(

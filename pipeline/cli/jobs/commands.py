@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import chunk_view, job_view
 from pipeline.cli.endings import FAILED, leave
+from pipeline.cli.jobs import chunks as chunk_view
+from pipeline.cli.jobs import view as job_view
+from pipeline.cli.jobs.removal import remove_job
 from pipeline.cli.options import AsJson, DatabaseUrl, JobKey, examples
 from pipeline.cli.output import answer, answer_json, say, show_pairs, show_table
 from pipeline.cli.reading import opened, reading
-from pipeline.cli.removal import remove_job
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:

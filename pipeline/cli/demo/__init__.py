@@ -1,0 +1,1 @@
+"""`imagemill demo`: the command, how right it was, and what it shows."""

@@ -1,0 +1,1 @@
+"""`imagemill doctor`: the command and its checks."""

@@ -1,0 +1,1 @@
+"""`imagemill jobs`: list, show and delete."""

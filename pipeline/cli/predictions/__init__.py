@@ -1,0 +1,1 @@
+"""`imagemill predictions`: list, count and export."""

@@ -1,0 +1,1 @@
+"""`imagemill run`: the command, its progress and its report."""

@@ -65,7 +65,10 @@ def watch(process: subprocess.Popen[str], total: int) -> list[float]:
 
 
 def resident_mb(pid: int) -> float:
-    """Return the resident memory of a process and of all below it, shared pages once each."""
+    """Return the memory that a process and all below it have made their own, shared pages once.
+
+    Without mapped files: what of the libraries counts as ours depends on who else has them open.
+    """
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -77,7 +80,7 @@ def resident_mb(pid: int) -> float:
     for member in family:
         family += children.get(member, [])
         for line in Path(f"/proc/{member}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
                 kilobytes += int(line.split()[1])
     return kilobytes / 1024
 

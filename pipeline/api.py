@@ -8,6 +8,7 @@ from typing import Unpack
 
 from pipeline.config import Options, load_settings
 from pipeline.database.database import Database, open_database
+from pipeline.producer import check_name
 from pipeline.queries.filters import PredictionFilter
 from pipeline.queries.results import iterate_results
 from pipeline.records import ImageResult, Job
@@ -51,6 +52,8 @@ def run(
     Raises ImagemillError in a sentence, and Interrupted after a Ctrl-C.
     """
     settings = load_settings(**options)
+    if name is not None:
+        check_name(name)
     check_sources(sources, source_options)
     from workers.local import LocalRun, run_here
 
@@ -91,8 +94,13 @@ def predictions(
         failed=failed,
     )
     database = open_database(load_settings(database_url=database_url).database_url)
-    # Asked at once, so that a wrong filter is told here and not at the first result.
-    return _closing(database, iterate_results(database, wanted))
+    try:
+        # Asked at once, so that a wrong filter is told here and not at the first result.
+        results = iterate_results(database, wanted)
+    except BaseException:
+        database.close()
+        raise
+    return _closing(database, results)
 
 
 def _closing(database: Database, results: Iterator[ImageResult]) -> Iterator[ImageResult]:

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         return self
 
 
+#: What pydantic would say with a regular expression.
+_REASONS = {"device": "it takes auto, cpu, cuda or cuda:N"}
+
+
 class Options(TypedDict, total=False):
     """The settings as keyword arguments of the Python interface; None means not given."""
 
@@ -108,7 +112,8 @@ def load_settings(**given: Unpack[Options]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         option = "-".join(str(part) for part in first["loc"]).replace("_", "-") or "settings"
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = _REASONS.get(str(first["loc"][0]) if first["loc"] else "", first["msg"])
+        reason = reason.removeprefix("Value error, ")
         raise UsageError(
             f"--{option} (IMAGEMILL_{option.upper().replace('-', '_')}): {reason}"
         ) from None

@@ -7,6 +7,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 from pipeline.config import data_folder
 from pipeline.errors import JobError
@@ -19,10 +21,8 @@ def hold_run(database: str, job: str) -> Iterator[None]:
     Raises JobError when a live process on this machine holds it. The kernel lets go of it with
     the process, however that ends.
     """
-    folder = data_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(f"{database}\n{job}".encode()).hexdigest()[:32]
-    with (folder / f"{digest}.lock").open("a+", encoding="ascii") as file:
+    with _open(data_folder() / "locks" / f"{digest}.lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -35,3 +35,14 @@ def hold_run(database: str, job: str) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _open(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise JobError(
+            f"the folder {path.parent}, which runs are locked in, cannot be written "
+            f"({error.strerror}); set XDG_DATA_HOME to one that can"
+        ) from None

@@ -26,8 +26,18 @@ if TYPE_CHECKING:
     from pipeline.database.database import Database
     from pipeline.records import JobSpec, Reference
 
+#: Characters of a job's name at most.
+_NAME_LENGTH = 100
 #: Images that one transaction of a submission holds, about.
 _PIECE = 50_000
+
+
+def check_name(name: str) -> None:
+    """Raise JobError unless ``name`` can be a job's name: short, and on one line."""
+    if not (len(name.strip()) > 0 and len(name) <= _NAME_LENGTH and name.isprintable()):
+        raise JobError(
+            f"--name takes 1 to {_NAME_LENGTH} characters on one line, not {name[:40]!r}"
+        )
 
 
 def submit(database: Database, spec: JobSpec, references: Iterable[Reference]) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +19,57 @@ from workers.decode import Decoded
 def decode_number(uri: str) -> Decoded:
     """Make pixels of the number behind the last colon; misbehave as the word before it says.
 
-    ``segv``, ``exit``: dies each time. ``once``: dies the first time only (``/path/of/mark``).
-    ``hang``: never returns. ``bad``: a failure. ``far://path/of/mark``: fails the first time for a
-    reason that may pass.
+    ``segv``, ``exit``: dies each time. ``once`` (``/path/of/once:1``): dies the first time only.
+    ``hang``, ``stuck``: never returns. ``slow``: takes 0.8 s. ``bad``: a failure.
+    ``far`` (``far://path/of/mark:1``): fails the first time, for a reason that may pass.
     """
     kind, _, number = uri.rpartition(":")
-    if kind.endswith("segv"):
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if kind.endswith("exit"):
-        os._exit(7)
-    if kind.endswith("hang"):
-        time.sleep(1e6)
-    if kind.endswith("bad"):
-        return Decoded(None, Failure(FailureCode.NOT_AN_IMAGE, "it is bad"), FileFacts())
-    if kind.startswith("far://") and not Path(mark := kind.removeprefix("far:/")).exists():
-        if Path(mark).parent.is_dir():
-            Path(mark).touch()
-        return Decoded(None, Failure(FailureCode.CONNECT_ERROR, "not now"), FileFacts())
-    if kind.endswith("once") and not Path(kind).exists():
-        Path(kind).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+    if kind.startswith("far://"):
+        failure = _first_time(Path(kind.removeprefix("far:/")))
+    else:
+        misdeed = _MISDEEDS.get(kind.rpartition("/")[2])
+        failure = misdeed(kind) if misdeed else None
+    if failure:
+        return Decoded(None, failure, FileFacts())
     pixels = torch.full((224, 224, 3), int(number) % 256, dtype=torch.uint8)
     return Decoded(pixels, None, FileFacts(size=int(number)), 1.0, 2.0)
+
+
+def _first_time(mark: Path) -> Failure | None:
+    if mark.exists():
+        return None
+    if mark.parent.is_dir():
+        mark.touch()
+    return Failure(FailureCode.CONNECT_ERROR, "not now")
+
+
+def _die(_: str) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _leave(_: str) -> None:
+    os._exit(7)
+
+
+def _die_once(mark: str) -> None:
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _keep_the_interpreter(_: str) -> None:
+    ctypes.PyDLL(None).sleep(100_000)  # PyDLL: nothing else of this process runs meanwhile
+
+
+_MISDEEDS: dict[str, Callable[[str], Failure | None]] = {
+    "segv": _die,
+    "exit": _leave,
+    "once": _die_once,
+    "stuck": _keep_the_interpreter,
+    "hang": lambda _: time.sleep(1e6),
+    "slow": lambda _: time.sleep(0.8),
+    "bad": lambda _: Failure(FailureCode.NOT_AN_IMAGE, "it is bad"),
+}
 
 
 class DiesAtStart:

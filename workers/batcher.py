@@ -86,6 +86,12 @@ class Batcher(Generic[T]):
             self._closed = True
             self._changed.notify_all()
 
+    def drop(self) -> None:
+        """Forget what is left, and close."""
+        with self._changed:
+            self._items.clear()
+        self.close()
+
     def _due(self) -> bool:
         if self._closed or len(self._items) >= self._max_batch:
             return True

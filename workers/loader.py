@@ -61,9 +61,9 @@ class Loader:
     """``processes`` loader processes behind one queue of pieces.
 
     ``decode`` turns a uri into a Decoded and never raises; it is pickled into each process.
-    ``on_piece(loader, piece)`` and, when the DataLoader gives up, ``on_broken(loader)`` are called
-    in the loader's own thread: the DataLoader is built and iterated there, because in the main
-    thread its SIGCHLD handler would raise in the middle of whatever runs.
+    ``on_piece(loader, piece)`` and, when the DataLoader gives up, ``on_broken(loader, error)`` are
+    called in the loader's own thread: the DataLoader is built and iterated there, because in the
+    main thread its SIGCHLD handler would raise in the middle of whatever runs.
     """
 
     def __init__(
@@ -71,13 +71,14 @@ class Loader:
         processes: int,
         decode: Callable[[str], Decoded],
         on_piece: Callable[[Loader, DecodedPiece], None],
-        on_broken: Callable[[Loader], None],
+        on_broken: Callable[[Loader, Exception], None],
     ) -> None:
         self._context = LoaderContext()
         self._processes = processes
         self._pieces = self._context.Queue()
         self._slots = self._context.RawArray("d", processes * _SLOT)
         self._started = time.monotonic()
+        self._last_put = 0.0
         self._killed = False
         self._dataset = _Pieces(self._pieces, self._slots, decode)
         self._on_piece = on_piece
@@ -87,17 +88,21 @@ class Loader:
         self._thread.start()
 
     def put(self, piece: Piece) -> None:
-        """Queue a piece; it never blocks."""
+        """Queue a piece; it never blocks, so whoever puts keeps the number of them in bounds."""
+        self._last_put = time.monotonic()
         self._pieces.put(piece)
 
     def find_casualties(self, image_timeout_s: float) -> list[Casualty]:
         """Return the processes that died, and those that hang on one image for too long."""
         found = []
         # DataLoader starts its processes in the order of their slots; some may not be there yet.
-        for pid, slot in zip(tuple(self._context.pids), self._read_slots(), strict=False):
+        pids = tuple(self._context.pids)
+        # Life first, then the slots: what a dead process had in work does not change any more.
+        alive = [is_alive(pid) for pid in pids]
+        for lives, slot in zip(alive, self._read_slots(), strict=False):
             since = slot[_SINCE]
             late = bool(since) and time.monotonic() - since > image_timeout_s
-            if late or not is_alive(pid):
+            if late or not lives:
                 piece = int(slot[_PIECE]) if since else None
                 found.append(Casualty(piece, int(slot[_POSITION]), late))
         return found
@@ -111,11 +116,14 @@ class Loader:
         if any(slot[_SINCE] for slot in slots):
             return 0.0
         seen = max(slot[_SEEN] for slot in slots) or self._started + _START_S
-        return max(0.0, time.monotonic() - seen)
+        return max(0.0, time.monotonic() - max(seen, self._last_put))
 
     def close(self) -> None:
         """Let the processes finish and leave; nothing to do after ``kill``."""
         if self._killed:
+            return
+        if not any(slot[_SEEN] for slot in self._read_slots()):
+            self.kill()  # They are still starting, and would not hear of it for a while.
             return
         for _ in range(self._processes):
             self._pieces.put(None)
@@ -139,10 +147,11 @@ class Loader:
     def _run(self) -> None:
         try:
             for piece in self._live():
-                self._on_piece(self, piece)
-        except Exception:
+                # A copy: what came is shared memory, with a file descriptor for each piece.
+                self._on_piece(self, piece._replace(pixels=piece.pixels.clone()))
+        except Exception as error:
             # A dead process surfaces as RuntimeError, or as whatever its half-sent piece raises.
-            self._on_broken(self)
+            self._on_broken(self, error)
 
     def _live(self) -> DataLoader[DecodedPiece]:
         return DataLoader(

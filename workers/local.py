@@ -20,7 +20,7 @@ from pipeline.reports import Interrupted, RunReport
 from pipeline.sources import SourceOptions, read_sources, sources_hash
 from pipeline.storage.deletion import delete_job
 from pipeline.storage.rows import load_stored_model
-from workers.engine.layout import start_engine
+from workers.engine.layout import find_device, start_engine
 from workers.processing import JobRules
 from workers.runner import LocalRunner
 from workers.weights import Weights, find_weights, identify
@@ -50,6 +50,7 @@ def run_here(run: LocalRun) -> RunReport:
     and whatever the weights, the sources or the database have to say.
     """
     started = time.perf_counter()
+    find_device(run.settings.device)
     weights = find_weights(run.settings.weights, run.settings.labels)
     spec = _make_spec(run, weights)
     with ExitStack() as held:
@@ -133,7 +134,7 @@ def _check_same(job: Job, spec: JobSpec) -> None:
     if job.dispatch != Dispatch.LOCAL:
         difference = "is carried by the cluster's workers"
     elif job.sources_hash != spec.sources_hash:
-        difference = "has other sources"
+        difference = "has other sources, columns or filters"
     elif made != asked or job.options.get("labels") != spec.options["labels"]:
         difference = "has another model (its weights, labels, precision or preprocessing differ)"
     elif job.options.get("top_k") != spec.options["top_k"]:

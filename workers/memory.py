@@ -1,14 +1,23 @@
-"""The allocator: memory of one batch is kept for the next."""
+"""What the engine asks of its process: memory kept for the next batch, and open files."""
 
 from __future__ import annotations
 
 import ctypes
+import resource
+from contextlib import suppress
 
 # <malloc.h>
 _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
+
+
+def allow_many_files() -> None:
+    """Raise the soft limit of open files to the hard one: each loader process needs a few."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def keep_memory() -> None:

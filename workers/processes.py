@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -10,13 +11,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 #: Loaded once by the fork server, so that a new loader process starts within milliseconds.
-_PRELOAD = ["workers.loader"]
+_PRELOAD = ["workers.nursery", "workers.loader"]
+
+#: <sys/prctl.h>
+_PR_SET_PDEATHSIG = 1
 
 #: One process starts at a time in this program: starting hides its main module for a moment.
 _starting = threading.Lock()
@@ -41,21 +46,22 @@ class LoaderContext(ForkServerContext):
         return process
 
     def start(self, process: BaseProcess) -> Any:
-        """Start one of its processes. Raises RuntimeError after ``kill``: none escapes it."""
-        with _starting, _hidden_main():
-            if self._killed:
-                raise RuntimeError("these loader processes were given up")
+        """Start one of its processes; after ``kill`` it ends at once, as none escapes that.
+
+        It is not refused: DataLoader's own clean-up trips over a process that never started.
+        """
+        with _starting, _hidden_main(), _interrupts_held_back():
             started = ForkServerProcess._Popen(process)
-            self.pids.append(started.pid)
-            return started
+        self.pids.append(started.pid)
+        if self._killed:
+            _kill(started.pid)
+        return started
 
     def kill(self) -> None:
-        """End every process at once, whatever it does."""
-        with _starting:
-            self._killed = True
-            for pid in self.pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        """End every process at once, whatever it does; one that is just starting ends itself."""
+        self._killed = True
+        for pid in tuple(self.pids):
+            _kill(pid)
 
 
 class _Process(ForkServerProcess):
@@ -71,8 +77,8 @@ def is_alive(pid: int) -> bool:
     """Tell whether a loader process lives; the fork server reaps the dead, so none is a zombie."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+    except (ProcessLookupError, PermissionError):
+        return False  # PermissionError: somebody else's process has the number by now.
     return True
 
 
@@ -80,20 +86,47 @@ def settle_in() -> None:
     """Make this process a good loader process; called first in each of them.
 
     A session of its own: a Ctrl-C on the terminal is the parent's affair, which drains first.
-    It leaves with its parent, also when that was killed (the fork server would keep it). It has no
-    standard error: libtiff writes there by itself, in the middle of the parent's progress bar.
+    It leaves with its parent, also when that was killed (the fork server would keep it), and with
+    the fork server, should a decoder hold the interpreter for ever. When memory runs out, it goes,
+    and not its parent.
     """
     os.setsid()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _let_go_of_the_fork_server()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
 
 
+def _let_go_of_the_fork_server() -> None:
+    # It leaves when nobody holds this file any more; with each loader process holding one, the
+    # fork server and a hung loader process would keep each other alive.
+    held = forkserver._forkserver.__dict__.pop("_forkserver_alive_fd", None)
+    if held is not None:
+        os.close(held)
+
+
 def _leave_with(sentinel: int) -> None:
     connection.wait([sentinel])
     os._exit(0)
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Keep a Ctrl-C from what is started inside: it would die with a traceback in mid-import."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

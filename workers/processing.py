@@ -10,6 +10,7 @@ from pipeline import ledger
 from pipeline.database.database import Database
 from pipeline.queries.jobs import list_open_images
 from pipeline.records import Claim, ImageRef, Outcome, Provenance, StoredModel
+from pipeline.references import find_path
 from workers.engine.engine import Engine
 
 #: The first pause before an image that failed for a passing reason is tried again, in seconds;
@@ -58,7 +59,7 @@ def _final(
 
 def _may_pass(image: ImageRef, outcome: Outcome) -> bool:
     # A file here that hung a decoder hangs it again; what is far away may come back.
-    remote = "://" in image.uri
+    remote = find_path(image.uri) is None
     return remote and outcome.failure is not None and outcome.failure.retryable
 
 

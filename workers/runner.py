@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from pipeline import ledger
 from pipeline.database.database import Database
@@ -24,6 +24,8 @@ _TICK_S = 0.5
 _THREADS = 12
 #: How long a thread without a chunk sleeps at most before it looks again, in seconds.
 _NAP_S = 1.0
+#: ... and at least, in seconds: a chunk may be due that somebody else is just claiming.
+_WINK_S = 0.05
 
 
 class LocalRunner:
@@ -44,21 +46,23 @@ class LocalRunner:
     def run(self, chunk_size: int, on_tick: Callable[[], None]) -> None:
         """Carry every chunk, then close the job's books; ``on_tick`` is called now and then.
 
-        Raises what ended it early (KeyboardInterrupt too), with every chunk in hand given back
-        and the engine closed.
+        Raises what ended it early. After an interrupt the engine is closed, and every chunk in
+        hand has been given back.
         """
         # Enough images in flight to fill the engine while some threads are storing.
         count = min(_THREADS, 2 + -(-self._engine.options.room // chunk_size))
         leases = threading.Thread(target=self._renew, name="leases", daemon=True)
-        leases.start()
+        carriers: list[Future[None]] = []
         with ThreadPoolExecutor(count, "chunk") as pool:
-            carriers = [pool.submit(self._carry) for _ in range(count)]
             try:
+                leases.start()
+                carriers += [pool.submit(self._carry) for _ in range(count)]
                 while wait(carriers, _TICK_S, FIRST_EXCEPTION).not_done:
                     on_tick()
                     if any(carrier.done() and carrier.exception() for carrier in carriers):
                         break
             except BaseException:
+                self._stop.set()  # Before the engine goes: a carrier must not claim once more.
                 self._engine.close()
                 raise
             finally:
@@ -77,7 +81,7 @@ class LocalRunner:
             pause_s = ledger.seconds_to_next(self._database, self._job_id)
             if pause_s is None:
                 return
-            self._stop.wait(min(pause_s, _NAP_S))
+            self._stop.wait(max(_WINK_S, min(pause_s, _NAP_S)))
 
     def _process(self, claim: Claim) -> None:
         self._claims.add(claim)

@@ -13,11 +13,11 @@ from pipeline.errors import SourceError
 from pipeline.records import ImageRef, ImageResult, Outcome, Prediction, Reference
 from pipeline.sources import SourceOptions, read_sources
 from workers.engine.engine import Engine
-from workers.engine.layout import start_engine
+from workers.engine.layout import find_device, start_engine
 from workers.weights import find_weights
 
 #: Chunks that are in the engine at the same time.
-_AHEAD = 4
+_AHEAD = 4  # at least; more where the engine has room for more
 
 
 def classify_sources(
@@ -34,6 +34,7 @@ def classify_sources(
     first = list(islice(references, settings.chunk_size))
     if not first:
         raise SourceError("no images at all; check the sources, --include and --exclude")
+    find_device(settings.device)
     weights = find_weights(settings.weights, settings.labels)
     with closing(start_engine(weights.path, settings)) as engine:
         chunks = _chunks(first, references, settings.chunk_size)

@@ -106,7 +106,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         loaded = _load_safetensors(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except FileNotFoundError:
         raise WeightsError(
-            f"there is no weights file {path}; give one of {', '.join(NAMES)} or a file"
+            f"{path} is no file here, and none of {', '.join(NAMES)}; give --weights one of these"
         ) from None
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path} cannot be read as weights ({_reason(error)})") from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.errors import DatabaseError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,5 +31,21 @@ def opened(database_url: str | None) -> Iterator[Database]:
 @contextmanager
 def reading(database_url: str | None) -> Iterator[Connection]:
     """Yield a connection that reads."""
+    _check_there(database_url)
     with opened(database_url) as database, database.reading() as connection:
         yield connection
+
+
+def _check_there(database_url: str | None) -> None:
+    """Raise DatabaseError for a named SQLite file that is not there: a read would make it."""
+    from pipeline.config import default_database_url, load_settings
+    from pipeline.database.database import check_schema
+
+    url = load_settings(database_url=database_url).database_url
+    if url.startswith("sqlite") and url != default_database_url():
+        state = check_schema(url)
+        if state.current is None:
+            raise DatabaseError(
+                f"there is no database at {state.address}; check its name, or make it with "
+                "`imagemill run` or `imagemill db upgrade`"
+            )

@@ -29,6 +29,9 @@ class Columns:
 
     def find_uri(self, names: Sequence[str]) -> str:
         """Return the name of the references' column; raises BrokenManifestError if it has none."""
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise BrokenManifestError(f"it has two columns {_shown([twice])}; rename one")
         if self.uri is not None:
             return _named(self.uri, names)
         by_name = {name.lower(): name for name in reversed(names)}

@@ -39,6 +39,11 @@ def _iterate_rows(
     id_at = uri_at if id_column is None else header.index(id_column)
     needed = max(uri_at, id_at) + 1
     for cells in reader:
+        if len(cells) > len(header):
+            raise BrokenManifestError(
+                f"line {reader.line_num} has {len(cells)} cells, but there are {len(header)} "
+                "columns; a cell with a separator in it wants quotes"
+            )
         if len(cells) >= needed:
             yield cells[uri_at], (cells[id_at] or None) if id_column is not None else None
         elif cells:

@@ -70,6 +70,12 @@ def check_sources(sources: Sequence[str], options: SourceOptions) -> None:
             list_folder(path)
         elif kind is _Kind.GLOB or (kind is _Kind.MANIFEST and not stat.S_ISFIFO(_mode(path))):
             next(_read(source, options, None), None)
+    named = options.uri_column or options.id_column
+    if named and not any(map(_has_columns, sources)):
+        raise SourceError(
+            f"no source here has a column {named!r}: columns are those of .csv, .tsv, .jsonl and "
+            ".parquet manifests"
+        )
 
 
 def sources_hash(sources: Sequence[str], options: SourceOptions) -> str:
@@ -109,6 +115,11 @@ def _iterate_glob(pattern: str) -> Iterator[str]:
             yield path
     if not found:
         raise SourceError(f"nothing matches {storable(pattern)}; check the pattern")
+
+
+def _has_columns(source: str) -> bool:
+    kind, path = _resolve(source)
+    return kind is _Kind.MANIFEST and find_format(path) != ".txt"
 
 
 def _resolve(source: str) -> tuple[_Kind, str]:

@@ -59,17 +59,21 @@ class Runs:
             _MARK: self.mark,
         }
 
-    @contextmanager
-    def begun(self, wait_for: int = 32) -> Iterator[subprocess.Popen[str]]:
-        """Start a run, and wait until so many images have their outcome."""
-        with subprocess.Popen(
+    def started(self) -> subprocess.Popen[str]:
+        """Start a run."""
+        return subprocess.Popen(
             self._words,
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-        ) as process:
+        )
+
+    @contextmanager
+    def begun(self, wait_for: int = 32) -> Iterator[subprocess.Popen[str]]:
+        """Start a run, and wait until so many images have their outcome."""
+        with self.started() as process:
             while self.count("outcomes") < wait_for and process.poll() is None:
                 time.sleep(0.05)
             yield process
@@ -158,6 +162,20 @@ def test_ctrl_c_stops_within_seconds_says_how_to_go_on_and_keeps_what_is_done(ru
     assert wait_for(lambda: not runs.processes(), 10)
     assert runs.count("outcomes") < _IMAGES
     assert_whole(runs, runs.finish())
+
+
+@pytest.mark.parametrize("delay_s", [0.6, 1.5, 2.5, 3.5])
+def test_ctrl_c_at_any_moment_of_the_start_ends_within_seconds(runs: Runs, delay_s: float) -> None:
+    with runs.started() as process:
+        time.sleep(delay_s)
+        os.killpg(process.pid, signal.SIGINT)
+        stopped = time.monotonic()
+        _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - stopped < 5
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert wait_for(lambda: not runs.processes(), 10)
+    assert runs.count("outcomes") < _IMAGES
 
 
 def test_sigterm_stops_as_ctrl_c_does(runs: Runs) -> None:

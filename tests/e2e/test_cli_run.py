@@ -78,6 +78,37 @@ def test_no_image_at_all_is_one_sentence_and_no_job(imagemill: Run, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--device", "cuda:99"), "try --device cpu"),
+        (("--device", "gpu"), "it takes auto, cpu, cuda or cuda:N"),
+        (("--name", ""), "--name takes 1 to 100 characters"),
+        (("--name", "two\nlines"), "--name takes 1 to 100 characters"),
+        (("--id-column", "sku"), "no source here has a column"),
+        (("--weights", "nowhere"), "no file here, and none of demo"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence_and_no_job(
+    imagemill: Run, pictures: Path, tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    database = f"sqlite:///{tmp_path}/own.db"
+    weights = () if "--weights" in words else ("--weights", "demo")
+    done = imagemill("run", pictures, *weights, *words, "--database-url", database)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    if (tmp_path / "own.db").exists():
+        assert imagemill("jobs", "list", "--json", "--database-url", database).stdout == "[]\n"
+
+
+def test_a_read_of_a_database_that_is_not_there_makes_none(imagemill: Run, tmp_path: Path) -> None:
+    done = imagemill("jobs", "list", "--database-url", f"sqlite:///{tmp_path}/typo/x.db")
+    assert done.returncode == 2
+    assert "there is no database" in done.stderr
+    assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize(
     ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
 )
 def test_a_stop_says_how_to_go_on(

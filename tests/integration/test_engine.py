@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -50,6 +52,10 @@ def answer(engine: Engine, images: Sequence[ImageRef], timeout_s: float = 60) ->
 
 def shown(outcomes: Sequence[Outcome]) -> list[int | str]:
     return [str(o.failure.code) if o.failure else o.scores[0].index for o in outcomes]
+
+
+def count_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_outcomes_come_in_the_order_of_the_images_whatever_the_batches(
@@ -194,6 +200,17 @@ def test_a_device_out_of_memory_halves_the_cap_and_loses_nothing(make_engine: Ma
     assert max(map(len, model.batches)) <= 4
 
 
+def test_a_device_without_room_for_one_image_is_lost_and_no_image_blamed(
+    make_engine: MakeEngine,
+) -> None:
+    class Full(Echo):
+        def misbehave(self, numbers: list[int]) -> None:
+            raise torch.OutOfMemoryError("no room at all")
+
+    with pytest.raises(EngineError, match="no room at all"):
+        answer(make_engine(Full()), numbers(4))
+
+
 def test_a_lost_device_ends_every_request_in_a_sentence(make_engine: MakeEngine) -> None:
     class Lost(Echo):
         def misbehave(self, numbers: list[int]) -> None:
@@ -223,6 +240,68 @@ def test_a_closed_engine_leaves_no_process_and_abandons_what_is_in_flight(
     while loader_pids() - before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert loader_pids() <= before
+
+
+def test_a_closed_engine_takes_nothing_more_and_says_so(make_engine: MakeEngine) -> None:
+    engine = make_engine(Echo())
+    engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        engine.submit(numbers(1), top_k=1).result(1)
+
+
+def test_closing_does_not_wait_for_what_is_queued_before_the_model(
+    make_engine: MakeEngine,
+) -> None:
+    class Slow(Echo):
+        def misbehave(self, numbers: list[int]) -> None:
+            time.sleep(0.5)
+
+    engine = make_engine(Slow(), options=EngineOptions(1, 5, 2, 1, 4, 25))
+    future = engine.submit(numbers(40), top_k=1)
+    time.sleep(1)
+    started = time.monotonic()
+    engine.close()
+    assert time.monotonic() - started < 4
+    assert future.exception(1)
+
+
+def test_chunks_of_bad_pictures_leave_nothing_behind(make_engine: MakeEngine) -> None:
+    engine = make_engine(Echo())
+    for _ in range(5):
+        answer(engine, refs(*["bad:1"] * 12))
+    assert not engine._in_model
+    assert engine._backlog.is_empty()
+
+
+def test_pictures_that_wait_for_the_model_hold_no_files(make_engine: MakeEngine) -> None:
+    held = threading.Event()
+
+    class Waiting(Echo):
+        def misbehave(self, numbers: list[int]) -> None:
+            held.wait(60)
+
+    engine = make_engine(Waiting(), options=EngineOptions(64, 5, 2, 1, 1, 25))
+    before = count_files()
+    future = engine.submit(numbers(100), top_k=1)
+    time.sleep(3)
+    assert count_files() - before < 30
+    held.set()
+    assert len(future.result(60).outcomes) == 100
+
+
+def test_a_pause_of_the_whole_machine_condemns_nobody(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = EngineOptions(8, 5, loaders=1, streams=1, piece=4, image_timeout_s=1.0)
+    engine = make_engine(Echo(), options=options)
+    answer(engine, numbers(1))
+    future = engine.submit(refs("slow:1", "n:2"), top_k=1)
+    time.sleep(0.3)
+    (loader,) = loader_pids()
+    stopped = [loader, os.getpid()]
+    thaw = f"sleep 4; kill -CONT {' '.join(map(str, stopped))}"
+    with subprocess.Popen(["sh", "-c", f"kill -STOP {' '.join(map(str, stopped))}; {thaw}"]):
+        assert shown(future.result(60).outcomes) == [1, 2]
 
 
 def test_a_chunk_without_images_is_refused(make_engine: MakeEngine) -> None:

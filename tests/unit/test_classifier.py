@@ -212,7 +212,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, suffix: str, conten
 
 
 def test_a_missing_file_is_named_with_the_choices() -> None:
-    with pytest.raises(WeightsError, match="no weights file nowhere; give one of demo"):
+    with pytest.raises(WeightsError, match="nowhere is no file here, and none of demo"):
         find_weights("nowhere")
 
 

@@ -22,6 +22,8 @@ from pipeline.sources import SourceOptions, check_sources, read_sources
         ("m.csv", b"uri\n/a\n/b\0\n", "line 3 holds a NUL"),
         ("m.csv", b"id,uri\n1,/a\n2\n", "line 3 has 1 of 2 cells; 'uri' is number 2"),
         ("m.csv", b"uri\n" + b"x" * 140_000, "line 2: field larger than field limit"),
+        ("m.csv", b"uri,id\n/a,1\n/b,c,2\n", "line 3 has 3 cells, but there are 2 columns"),
+        ("m.csv", b"uri,uri\n/a,/b\n", "two columns 'uri'"),
         ("m.csv", b"", "is empty"),
         ("m.csv", b"\n\n", "is empty"),
         ("m.csv", "uri\n/a\n".encode("utf-16"), "UTF-16"),

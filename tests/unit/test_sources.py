@@ -181,3 +181,9 @@ class TestHash:
         (tmp_path / "a.txt").write_text("x")
 
         assert sources_hash([str(tmp_path / "a.txt")], DEFAULT) == before
+
+
+def test_columns_without_a_table_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    for source in (str(tmp_path), "-"):
+        with pytest.raises(SourceError, match="no source here has a column 'sku'"):
+            check_sources([source], SourceOptions(id_column="sku"))

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: How often the engine looks after its loader processes, in seconds.
 _WATCH_S = 0.5
+#: A longer pause between two looks means that this process itself was stopped, in seconds.
+_SLEEP_S = 2.0
 #: So many losses of loader processes in a row, with no image to blame, are no accident.
 _LOSSES = 5
 
@@ -71,6 +73,10 @@ class Engine:
         self._losses = 0
         self._fatal: Exception | None = None
         self._closed = False
+        self._shut = False
+        self._door = threading.Lock()
+        self._watched = time.monotonic()
+        self._grace_until = 0.0
         self._batcher: Batcher[Ticket] = Batcher(options.max_batch, options.max_wait_ms)
         self._loader = self._new_loader()
         self._forward = Forward(
@@ -88,25 +94,31 @@ class Engine:
         if not images:
             raise ValueError("a chunk without an image needs no engine")
         request = Request(images, top_k, self.origin)
-        self._events.put(lambda: self._accept(request))
+        with self._door:
+            if self._shut:
+                request.abandon(EngineError("the engine was closed"))
+            else:
+                self._events.put(lambda: self._accept(request))
         return request.future
 
     def close(self) -> None:
         """Stop at once: what is in flight is abandoned with EngineError."""
-        self._events.put(self._close)
+        with self._door:
+            self._shut = True
+            # Behind all that was submitted, so that nobody waits for an answer for ever.
+            self._events.put(self._close)
+        self._batcher.drop()
         self._thread.join(10)
-        self._batcher.close()
-        self._forward.join(5)
+        self._forward.join(3)
 
     def _run(self) -> None:
-        watch_at = time.monotonic() + _WATCH_S
         while not self._closed:
+            pause_s = max(0.0, self._watched + _WATCH_S - time.monotonic())
             try:
                 with suppress(queue.Empty):
-                    self._events.get(timeout=max(0.0, watch_at - time.monotonic()))()
-                if time.monotonic() >= watch_at:
+                    self._events.get(timeout=pause_s)()
+                if time.monotonic() >= self._watched + _WATCH_S:
                     self._watch()
-                    watch_at = time.monotonic() + _WATCH_S
                 self._feed()
             except Exception as error:
                 # A bug; but whoever waits for an answer must not wait for ever.
@@ -118,8 +130,8 @@ class Engine:
     def _hear_piece(self, loader: Loader, piece: DecodedPiece) -> None:
         self._events.put(lambda: self._take_piece(loader, piece))
 
-    def _hear_broken(self, loader: Loader) -> None:
-        self._events.put(lambda: self._mend(loader))
+    def _hear_broken(self, loader: Loader, error: Exception) -> None:
+        self._events.put(lambda: self._mend(loader, str(error)))
 
     def _hear_done(self, tickets: Sequence[Ticket]) -> None:
         self._events.put(lambda: self._let_go(tickets))
@@ -146,6 +158,8 @@ class Engine:
             for position, note in zip(work.positions, piece.notes, strict=True)
             if work.request.note(position, note)
         ]
+        if not tickets:
+            return
         self._in_model[work.request] = self._in_model.get(work.request, 0) + len(tickets)
         self._batcher.put(tickets)
 
@@ -156,12 +170,19 @@ class Engine:
                 del self._in_model[ticket.request]
 
     def _watch(self) -> None:
+        slept_s = time.monotonic() - self._watched - _WATCH_S
+        self._watched = time.monotonic()
+        if slept_s > _SLEEP_S:
+            # This whole machine was stopped: time has passed, but not for the loader processes.
+            self._grace_until = time.monotonic() + self.options.image_timeout_s
+        if time.monotonic() < self._grace_until:
+            return
         timeout_s = self.options.image_timeout_s
         stalled = self._backlog.images_out() > 0 and self._loader.idle_s() > timeout_s
         if stalled or self._loader.find_casualties(timeout_s):
-            self._mend(self._loader)
+            self._mend(self._loader, "")
 
-    def _mend(self, loader: Loader) -> None:
+    def _mend(self, loader: Loader, reason: str) -> None:
         """Replace a loader that lost a process: its queue's lock may have died with it."""
         if loader is not self._loader or self._fatal:
             return
@@ -170,7 +191,7 @@ class Engine:
         to_blame = any(casualty.piece_id is not None for casualty in casualties)
         self._losses = 0 if to_blame else self._losses + 1
         if self._losses > _LOSSES:
-            self._give_up(EngineError("the loader processes die as soon as they start"))
+            self._give_up(EngineError(f"the loader processes die at their start; {reason}"))
             return
         for request, position, failure in self._backlog.lose(casualties):
             request.fail(position, failure)
@@ -182,7 +203,7 @@ class Engine:
             request.abandon(self._fatal)
 
     def _close(self) -> None:
-        idle = self._backlog.is_empty()
+        idle = self._backlog.is_empty() and self._fatal is None
         self._give_up(EngineError("the engine was closed"))
         self._closed = True
         if idle:

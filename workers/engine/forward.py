@@ -64,9 +64,10 @@ class Forward:
             thread.start()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the threads to end; they do once the batcher is closed and empty."""
+        """Wait so long for the threads to end; they do once the batcher is closed and empty."""
+        deadline = time.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join(timeout_s)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         if self._streams > 1:
@@ -103,8 +104,8 @@ class Forward:
             return error.with_traceback(None)
 
     def _split(self, tickets: Sequence[Ticket], waited_ms: float, error: Exception) -> None:
-        if is_fatal(error):
-            raise error
+        if is_fatal(error) or (len(tickets) == 1 and isinstance(error, torch.OutOfMemoryError)):
+            raise error  # All images are of one size: no room for one is room for none.
         if isinstance(error, torch.OutOfMemoryError):
             torch.cuda.empty_cache()
             self._batcher.shrink(len(tickets) // 2)
@@ -118,7 +119,8 @@ class Forward:
 
 def is_fatal(error: Exception) -> bool:
     """Tell whether the device is lost for this process: any CUDA error but out of memory."""
-    return "CUDA error" in str(error) and not isinstance(error, torch.OutOfMemoryError)
+    lost = any(words in str(error) for words in ("CUDA error", "cuDNN error", "CUDNN_STATUS"))
+    return lost and not isinstance(error, torch.OutOfMemoryError)
 
 
 def _answer(ticket: Ticket, classes: list[int], values: list[float]) -> None:

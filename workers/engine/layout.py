@@ -14,7 +14,7 @@ from pipeline.records import Provenance
 from workers.classifier import Classifier, pick_device
 from workers.decode import Decoder
 from workers.engine.engine import Engine, EngineOptions
-from workers.memory import keep_memory
+from workers.memory import allow_many_files, keep_memory
 from workers.weights import load_model
 
 #: What decides about an image's scores beside the model itself; stored with each chunk.
@@ -27,6 +27,7 @@ def start_engine(weights: Path, settings: Settings) -> Engine:
     Raises WeightsError as ``load_model`` does, UsageError when the device is not there.
     """
     keep_memory()
+    allow_many_files()
     device = find_device(settings.device)
     classifier = Classifier(load_model(weights), settings.precision, device)
     decoder = Decoder(settings.precision, settings.max_pixels, settings.max_bytes, settings.roots)

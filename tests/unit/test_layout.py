@@ -19,7 +19,7 @@ def test_a_cpu_gets_small_batches_and_a_stream_for_each_core(
 ) -> None:
     monkeypatch.setattr(layout, "count_cores", lambda: 6)
     plan = plan_layout(torch.device("cpu"), load_settings())
-    assert (plan.max_batch, plan.streams) == (8, 6)
+    assert (plan.max_batch, plan.streams) == (16, 6)
     assert 1 <= plan.loaders <= 6
 
 

@@ -44,7 +44,7 @@ def plan_layout(device: torch.device, settings: Settings) -> EngineOptions:
     cores = count_cores()
     on_gpu = device.type == "cuda"
     return EngineOptions(
-        max_batch=settings.max_batch or (256 if on_gpu else 8),
+        max_batch=settings.max_batch or (256 if on_gpu else 16),
         max_wait_ms=settings.max_wait_ms,
         loaders=settings.loaders or (cores if on_gpu else max(1, cores // 2)),
         streams=2 if on_gpu else cores,

@@ -16,8 +16,8 @@ from workers.engine.engine import Engine
 from workers.engine.layout import find_device, start_engine
 from workers.weights import find_weights
 
-#: Chunks that are in the engine at the same time.
-_AHEAD = 4  # at least; more where the engine has room for more
+#: Chunks that are in the engine at the same time, beyond those that it has room for.
+_AHEAD = 2
 
 
 def classify_sources(
@@ -38,7 +38,7 @@ def classify_sources(
     weights = find_weights(settings.weights, settings.labels)
     with closing(start_engine(weights.path, settings)) as engine:
         chunks = _chunks(first, references, settings.chunk_size)
-        for reference, outcome in _classified(engine, chunks, settings.top_k):
+        for reference, outcome in _classified(engine, chunks, settings):
             yield _result(reference, outcome, weights.labels)
 
 
@@ -51,13 +51,13 @@ def _chunks(
 
 
 def _classified(
-    engine: Engine, chunks: Iterator[list[Reference]], top_k: int
+    engine: Engine, chunks: Iterator[list[Reference]], settings: Settings
 ) -> Iterator[tuple[Reference, Outcome]]:
     submitted = (
-        (chunk, engine.submit([ImageRef(n, r.uri) for n, r in enumerate(chunk)], top_k))
+        (chunk, engine.submit([ImageRef(n, r.uri) for n, r in enumerate(chunk)], settings.top_k))
         for chunk in chunks
     )
-    window = deque(islice(submitted, _AHEAD))
+    window = deque(islice(submitted, _AHEAD + -(-engine.options.room // settings.chunk_size)))
     while window:
         chunk, future = window.popleft()
         yield from zip(chunk, future.result().outcomes, strict=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from command import COMMAND, Done, Run
 
+from pipeline.database.database import upgrade_database
+
 #: No command of these tests may take longer, in seconds.
 _TIMEOUT_S = 120
 
@@ -24,7 +26,9 @@ def environment(folder: Path) -> dict[str, str]:
     """The environment of every command: this machine's, without its user's settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("IMAGEMILL_")}
     home = {name: str(folder / "home") for name in ("HOME", "XDG_DATA_HOME", "TORCH_HOME")}
-    return kept | home | {"IMAGEMILL_DATABASE_URL": f"sqlite:///{folder / 'imagemill.db'}"}
+    url = f"sqlite:///{folder / 'imagemill.db'}"
+    upgrade_database(url)  # A read of a database that is not there is refused.
+    return kept | home | {"IMAGEMILL_DATABASE_URL": url}
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ def test_the_shell_is_told_the_commands(imagemill: Run) -> None:
         ("predictions list --min-score 2", "between 0 and 1"),
         ("predictions list --code oops", "no failure has the code 'oops'; one of: "),
         ("predictions export --job nobody --output a.xlsx", "--format csv, jsonl or parquet"),
-        ("weights show nothing.safetensors", "there is no weights file"),
+        ("weights show nothing.safetensors", "is no file here"),
         ("weights download mine.pt", "IMAGENET1K_V1"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ from pipeline.database.database import Database, open_database, upgrade_database
 from pipeline.producer import submit
 from pipeline.records import JobSpec, Model, Precision, Reference, StoredModel
 from pipeline.storage.rows import save_model
+
+# In the background of a script it would be ignored, by us and by every command that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("imagemill", deadline=None, max_examples=40, database=None)
 settings.load_profile("imagemill")

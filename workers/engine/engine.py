@@ -76,7 +76,7 @@ class Engine:
         self._shut = False
         self._door = threading.Lock()
         self._watched = time.monotonic()
-        self._grace_until = 0.0
+        self._slept_s = self._slept_until = 0.0
         self._batcher: Batcher[Ticket] = Batcher(options.max_batch, options.max_wait_ms)
         self._loader = self._new_loader()
         self._forward = Forward(
@@ -174,19 +174,22 @@ class Engine:
         self._watched = time.monotonic()
         if slept_s > _SLEEP_S:
             # This whole machine was stopped: time has passed, but not for the loader processes.
-            self._grace_until = time.monotonic() + self.options.image_timeout_s
-        if time.monotonic() < self._grace_until:
-            return
-        timeout_s = self.options.image_timeout_s
-        stalled = self._backlog.images_out() > 0 and self._loader.idle_s() > timeout_s
-        if stalled or self._loader.find_casualties(timeout_s):
+            self._slept_s += slept_s
+            self._slept_until = self._watched + self._timeout_s()
+        elif self._watched > self._slept_until:
+            self._slept_s = 0.0
+        stalled = self._backlog.images_out() > 0 and self._loader.idle_s() > self._timeout_s()
+        if stalled or self._loader.find_casualties(self._timeout_s()):
             self._mend(self._loader, "")
+
+    def _timeout_s(self) -> float:
+        return self.options.image_timeout_s + self._slept_s
 
     def _mend(self, loader: Loader, reason: str) -> None:
         """Replace a loader that lost a process: its queue's lock may have died with it."""
         if loader is not self._loader or self._fatal:
             return
-        casualties = loader.find_casualties(self.options.image_timeout_s)
+        casualties = loader.find_casualties(self._timeout_s())
         loader.kill()
         to_blame = any(casualty.piece_id is not None for casualty in casualties)
         self._losses = 0 if to_blame else self._losses + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,12 @@ import sqlalchemy as sa
 
 from pipeline.errors import JobError, UsageError
 from pipeline.records import ChunkState, Counts, Dispatch, ImageRef, Job, JobStatus, Precision
+from pipeline.references import is_storable
 from pipeline.tables import chunks, images, jobs, models, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 _JOBS = sa.select(
     jobs,
@@ -116,11 +115,6 @@ def check_limit(limit: int) -> None:
     """Raise UsageError for a page of no rows (SQLite takes -1 for all of them)."""
     if limit < 1:
         raise UsageError(f"a page of {limit} rows shows nothing; ask for a limit of at least 1")
-
-
-def is_storable(text: str) -> bool:
-    """Whether both databases can hold the text: no NUL, no lone surrogate."""
-    return _UNSTORABLE.search(text) is None
 
 
 def _named(query: sa.Select[Any], key: str) -> sa.Select[Any]:

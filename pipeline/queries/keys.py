@@ -10,8 +10,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from pipeline.queries.filters import check_filter
-from pipeline.queries.jobs import get_job_head, is_storable
+from pipeline.queries.jobs import get_job_head
 from pipeline.queries.labels import get_label_ids
+from pipeline.references import is_storable
 from pipeline.storage.rows import uri_hash
 from pipeline.tables import images, outcomes
 

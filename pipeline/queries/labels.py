@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.errors import UsageError
-from pipeline.queries.jobs import is_storable
+from pipeline.references import is_storable
 from pipeline.tables import labels, outcomes
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 from command import COMMAND, Done
+from marked import find_marked
 from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
@@ -102,14 +103,7 @@ class Runs:
 
     def processes(self) -> list[int]:
         """Return the ids of all live processes that carry the mark of these runs."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if f"{_MARK}={self.mark}".encode() in path.read_bytes().split(b"\0"):
-                    found.append(int(path.parent.name))
-            except OSError:
-                continue
-        return found
+        return list(find_marked(_MARK, self.mark))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from marked import find_marked
 
 _PROGRAM = """
 import sys
@@ -23,17 +24,6 @@ engine.submit([ImageRef(n, "{kind}:1") for n in range(16)], 1)
 print(__file__, flush=True)
 import time; time.sleep(600)
 """
-
-
-def marked(mark: str) -> set[int]:
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"MARK={mark}".encode() in path.read_bytes().split(b"\0"):
-                found.add(int(path.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 @pytest.mark.parametrize("kind", ["n", "hang", "stuck"])
@@ -50,16 +40,18 @@ def test_none_outlives_a_killed_parent_whatever_it_is_doing(tmp_path: Path, kind
     try:
         assert process.stdout
         assert process.stdout.readline() == f"{script}\n"
-        while len(marked(mark)) < 4:  # the program, its fork server and two loader processes
+        while (
+            len(find_marked("MARK", mark)) < 4
+        ):  # the program, its fork server and two loader processes
             time.sleep(0.05)
         time.sleep(0.5)
         process.send_signal(signal.SIGKILL)
         process.wait()
         deadline = time.monotonic() + 10
-        while marked(mark) and time.monotonic() < deadline:
+        while find_marked("MARK", mark) and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert not marked(mark)
+        assert not find_marked("MARK", mark)
     finally:
         process.stdout and process.stdout.close()
-        for pid in marked(mark):
+        for pid in find_marked("MARK", mark):
             os.kill(pid, signal.SIGKILL)

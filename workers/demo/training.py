@@ -9,7 +9,6 @@ of seed 2.
 """
 
 import argparse
-import ctypes
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from workers.demo.accuracy import load_model, measure_accuracy, normalise
 from workers.demo.checkpoint import CHECKPOINT, write_checkpoint
 from workers.demo.crops import Crops, draw_crops
 from workers.demo.drawing import LABELS
+from workers.memory import keep_memory
 
 #: Pictures drawn, and the seeds that they are drawn from.
 TRAINING_COUNT, TRAINING_SEED = 9600, 1
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="only the last stage, from this checkpoint on")
     options = parser.parse_args()
     output: Path = options.output
-    _keep_memory()
+    keep_memory()
     torch.manual_seed(TRAINING_SEED)
     _say("drawing")
     crops = draw_crops(TRAINING_COUNT, TRAINING_SEED)
@@ -124,14 +124,6 @@ def _resized(pixels: torch.Tensor, size_px: int) -> torch.Tensor:
     if pixels.shape[-1] == size_px:
         return pixels
     return interpolate(pixels, (size_px, size_px), mode="bilinear", antialias=True)
-
-
-def _keep_memory() -> None:
-    """Tell glibc to keep freed memory: fresh pages for every activation halve the speed."""
-    mallopt = ctypes.CDLL(None).mallopt
-    trim_threshold, mmap_max, arena_max = -1, -4, -8
-    for option, value in ((trim_threshold, 2**31 - 1), (mmap_max, 0), (arena_max, 1)):
-        mallopt(option, value)
 
 
 def _say(message: str) -> None:

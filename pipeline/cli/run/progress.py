@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ class Meter:
         return pending / self.rate if self.rate else None
 
 
-class Display:
+class Display(ABC):
     """Shows how far a job is; ``job`` is the last that was heard of it (None: nothing yet)."""
 
     def __init__(self, meter: Meter, write: Callable[[str], None] = say) -> None:
@@ -86,13 +87,13 @@ class Display:
         self.meter.update(done)
         self.show(job.counts)
 
+    @abstractmethod
     def show(self, counts: Counts) -> None:
         """Show these counts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Show the last state, and nothing more."""
-        raise NotImplementedError
 
 
 class Lines(Display):

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
 
     #: Where jobs, outcomes and predictions live.
     database_url: str = Field(default_factory=default_database_url)
+    #: The Redis that carries the messages of submitted jobs.
+    broker_url: str = "redis://localhost:6379/0"
     #: ``demo``, ``IMAGENET1K_V1``, ``IMAGENET1K_V2``, or a weights file.
     weights: str = "IMAGENET1K_V1"
     #: A text file with one label a line, for a fine-tuned model.
@@ -41,7 +43,7 @@ class Settings(BaseSettings):
     #: Predictions kept for each image.
     top_k: int = Field(default=5, ge=1, le=1000)
     #: ``auto`` (CUDA when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = Field(default="auto", pattern=r"^(auto|all|cpu|cuda(:\d+)?)$")
     #: Images in one forward pass at most; unset: what suits the device.
     max_batch: int | None = Field(default=None, ge=1, le=4096)
     #: How long a batch that is not full waits for more, from its first image on.
@@ -62,6 +64,24 @@ class Settings(BaseSettings):
     roots: Annotated[tuple[Path, ...], NoDecode] = ()
     #: How long a claimed chunk belongs to its worker without a renewal.
     lease_s: float = Field(default=120.0, gt=0)
+    #: Chunks that a worker has in hand at the same time; unset: what fills its device.
+    concurrency: int | None = Field(default=None, ge=1, le=256)
+    #: Messages of one job that wait in the broker at most.
+    send_ahead: int = Field(default=8, ge=1, le=10_000)
+    #: How often the workers look for what was lost.
+    sweep_s: float = Field(default=30.0, gt=0)
+    #: How long a sent message may wait before it counts as lost, if the queue is short.
+    resend_s: float = Field(default=300.0, gt=0)
+    #: How long a worker that was told to stop goes on with what it has in hand.
+    drain_s: float = Field(default=60.0, ge=0)
+    #: How long an engine may make no progress before its worker leaves for a new one.
+    stall_s: float = Field(default=600.0, gt=0)
+    #: Where a worker serves ``/metrics``, ``/healthz`` and ``/readyz``; unset: nowhere.
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    #: The address that it listens on there.
+    metrics_host: str = "127.0.0.1"
+    #: ``text``, or ``json``: one object a line.
+    log_format: str = Field(default="text", pattern="^(text|json)$")
 
     @field_validator("roots", mode="before")
     @classmethod
@@ -77,7 +97,10 @@ class Settings(BaseSettings):
 
 
 #: What pydantic would say with a regular expression.
-_REASONS = {"device": "it takes auto, cpu, cuda or cuda:N"}
+_REASONS = {
+    "device": "it takes auto, cpu, cuda, cuda:N, or all (a worker alone)",
+    "log_format": "it takes text or json",
+}
 
 
 class Options(TypedDict, total=False):
@@ -99,6 +122,16 @@ class Options(TypedDict, total=False):
     retries: int | None
     roots: tuple[Path, ...] | None
     lease_s: float | None
+    broker_url: str | None
+    concurrency: int | None
+    send_ahead: int | None
+    sweep_s: float | None
+    resend_s: float | None
+    drain_s: float | None
+    stall_s: float | None
+    metrics_port: int | None
+    metrics_host: str | None
+    log_format: str | None
 
 
 def load_settings(**given: Unpack[Options]) -> Settings:

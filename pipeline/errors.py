@@ -27,3 +27,7 @@ class JobError(ImagemillError):
 
 class EngineError(ImagemillError):
     """The engine cannot go on: its device or its loader processes are gone for good."""
+
+
+class BrokerError(ImagemillError):
+    """The broker cannot be reached, or refuses what it was asked."""

@@ -135,7 +135,24 @@ chunks = sa.Table(
         sqlite_where=sa.text("state = 'running'"),
         postgresql_where=sa.text("state = 'running'"),
     ),
+    # What waits in the broker: few rows, whatever the size of a job.
+    sa.Index(
+        "ix_chunks_sent",
+        "job_id",
+        "sent_at",
+        sqlite_where=sa.text("state = 'queued' AND sent_at IS NOT NULL"),
+        postgresql_where=sa.text("state = 'queued' AND sent_at IS NOT NULL"),
+    ),
     **_CLUSTERED,
+)
+
+# Whose turn it is to do what one worker at a time does: a lease by the database's clock.
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("lease_until", Timestamp, nullable=False),
 )
 
 outcomes = sa.Table(

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from pipeline.errors import JobError, UsageError
-from pipeline.records import ChunkState, Counts, Dispatch, ImageRef, Job, JobStatus, Precision
+from pipeline.records import (
+    ChunkState,
+    Counts,
+    Dispatch,
+    ImageRef,
+    Job,
+    JobStatus,
+    Precision,
+    Priority,
+)
 from pipeline.references import is_storable
 from pipeline.tables import chunks, images, jobs, models, outcomes
 
@@ -166,6 +175,7 @@ def _as_job(row: Mapping[Any, Any], counts: Counts) -> Job:
     made = {
         "status": JobStatus(row["status"]),
         "dispatch": Dispatch(row["dispatch"]),
+        "priority": Priority(row["priority"]),
         "precision": Precision(row["precision"]),
         "histogram": row["histogram"] or {},
         "counts": counts,

@@ -12,9 +12,11 @@ from pipeline.records.images import (
     Score,
 )
 from pipeline.records.jobs import Counts, Job, JobSpec, Model, StoredModel
-from pipeline.records.words import ChunkState, Dispatch, JobStatus, Precision
+from pipeline.records.messages import MESSAGE_VERSION, Message
+from pipeline.records.words import ChunkState, Dispatch, JobStatus, Precision, Priority
 
 __all__ = [
+    "MESSAGE_VERSION",
     "RETRYABLE",
     "ChunkState",
     "Claim",
@@ -28,10 +30,12 @@ __all__ = [
     "Job",
     "JobSpec",
     "JobStatus",
+    "Message",
     "Model",
     "Outcome",
     "Precision",
     "Prediction",
+    "Priority",
     "Provenance",
     "Reference",
     "Score",

@@ -15,6 +15,12 @@ class Claim:
     first: int
     last: int
     retries: int
+    lost: int = 0
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at the chunk this is, from 1: retries and losses before it count."""
+        return 1 + self.retries + self.lost
 
 
 @dataclass(frozen=True, slots=True)

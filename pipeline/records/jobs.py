@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.records.words import Dispatch, JobStatus, Precision
+from pipeline.records.words import Dispatch, JobStatus, Precision, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class JobSpec:
     sources_hash: str
     chunk_size: int
     dispatch: Dispatch = Dispatch.LOCAL
-    priority: str = "bulk"
+    priority: Priority = Priority.BULK
     retries: int = 3
     max_failure_rate: float | None = None
 
@@ -70,8 +70,10 @@ class Job:
     reason: str | None
     notice: str | None
     dispatch: Dispatch
-    priority: str
+    priority: Priority
     retries: int
+    #: The share of failures, 0 to 1, above which the job is stopped; None: never.
+    max_failure_rate: float | None
     model_id: int
     model_name: str
     model_sha256: str

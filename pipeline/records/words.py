@@ -37,3 +37,10 @@ class Dispatch(StrEnum):
 
     LOCAL = "local"
     BROKER = "broker"
+
+
+class Priority(StrEnum):
+    """The queue that a job's messages go through; workers read the two in turn."""
+
+    HIGH = "high"
+    BULK = "bulk"

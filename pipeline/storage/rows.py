@@ -86,7 +86,7 @@ def create_job(
         "options": spec.options,
         "sources_hash": spec.sources_hash,
         "dispatch": str(spec.dispatch),
-        "priority": spec.priority,
+        "priority": str(spec.priority),
         "max_failure_rate": spec.max_failure_rate,
         "retries": spec.retries,
         "status": str(JobStatus.PENDING),

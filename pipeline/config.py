@@ -50,8 +50,8 @@ class Settings(BaseSettings):
     max_wait_ms: float = Field(default=20.0, ge=0, le=60_000)
     #: Loader processes; unset: what suits the machine.
     loaders: int | None = Field(default=None, ge=1, le=256)
-    #: Images in one chunk.
-    chunk_size: int = Field(default=64, ge=1, le=10_000)
+    #: Images in one chunk; unset: 64 in `run`, 256 in `submit`.
+    chunk_size: int | None = Field(default=None, ge=1, le=10_000)
     #: Width x height of a picture at most (twice Pillow's own warning limit).
     max_pixels: int = Field(default=178_956_970, ge=1)
     #: Size of a file at most, in bytes.

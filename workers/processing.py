@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from pipeline import ledger
 from pipeline.database.database import Database
-from pipeline.queries.jobs import list_open_images
-from pipeline.records import Claim, ImageRef, Outcome, Provenance, StoredModel
+from pipeline.errors import EngineError
+from pipeline.records import ImageRef, JobRules, Outcome, Provenance
 from pipeline.references import find_path
-from workers.engine.engine import Engine
+from workers.engine.requests import Answer
+from workers.leases import Lease
+from workers.watch.metrics import ChunkEnd
+
+T = TypeVar("T")
 
 #: The first pause before an image that failed for a passing reason is tried again, in seconds;
 #: it doubles with every retry.
@@ -19,34 +26,76 @@ _BACK_OFF_S = 5.0
 _LONGEST_BACK_OFF_S = 600.0
 
 
+class ImageEngine(Protocol):
+    """What processing needs of an engine."""
+
+    def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
+        """Take the images of one chunk; the future gives their outcomes in order."""
+        ...
+
+
+class Insist(Protocol):
+    """Runs a write, and decides what a database that is away means for it."""
+
+    def __call__(self, work: Callable[[], T], /) -> T:
+        """Return ``work()``."""
+        ...
+
+
+def _try_once(work: Callable[[], T]) -> T:
+    return work()
+
+
 @dataclass(frozen=True, slots=True)
-class JobRules:
-    """What processing must know of a chunk's job."""
+class Carried:
+    """What became of a chunk in hand, and of its images; nothing of them when it was fenced."""
 
-    model: StoredModel
-    top_k: int
-    retries: int
+    end: ChunkEnd
+    outcomes: tuple[Outcome, ...] = ()
+    provenance: Provenance = Provenance()
+    store_ms: float = 0.0
 
 
-def process_chunk(database: Database, claim: Claim, rules: JobRules, engine: Engine) -> bool:
+def process_chunk(
+    database: Database,
+    lease: Lease,
+    images: Sequence[ImageRef],
+    rules: JobRules,
+    engine: ImageEngine,
+    insist: Insist = _try_once,
+) -> Carried:
     """Classify the open images of a claimed chunk and save what became of each.
 
-    Returns whether it was saved: not so when the claim was no longer ours. Raises EngineError
-    when the engine cannot go on; the chunk has been given back then.
+    Every write goes through ``insist``. Raises EngineError when the engine cannot go on; the
+    chunk has been given back then.
     """
-    with database.reading() as connection:
-        images = list_open_images(connection, claim.job_id, claim.first, claim.last)
-    if not images:
-        # A retry of images that were cancelled in between, or a split's leftover: only books.
-        return ledger.finish(database, claim, rules.model, (), Provenance())
+    claim = lease.claim
     try:
-        answer = engine.submit(images, rules.top_k).result()
-    except BaseException:
-        ledger.give_back(database, claim)
+        answer = _ask(engine, images, rules.top_k, lease)
+    except CancelledError:
+        return Carried(ChunkEnd.FENCED)
+    except EngineError:
+        insist(lambda: ledger.give_back(database, claim))
         raise
     final = _final(images, answer.outcomes, may_retry=claim.retries < rules.retries)
     retry_in_s = None if len(final) == len(images) else _back_off(claim.retries)
-    return ledger.finish(database, claim, rules.model, final, answer.provenance, retry_in_s)
+    started = time.perf_counter()
+    made = answer.provenance
+    if not insist(lambda: ledger.finish(database, claim, rules.model, final, made, retry_in_s)):
+        return Carried(ChunkEnd.FENCED)
+    end = ChunkEnd.DONE if retry_in_s is None else ChunkEnd.QUEUED_AGAIN
+    store_ms = (time.perf_counter() - started) * 1000
+    return Carried(end, tuple(final), made, store_ms)
+
+
+def _ask(engine: ImageEngine, images: Sequence[ImageRef], top_k: int, lease: Lease) -> Answer:
+    if not images:
+        return Answer(
+            (), Provenance()
+        )  # A retry of images that were cancelled in between: only books.
+    future = engine.submit(images, top_k)
+    lease.bind(future)
+    return future.result()
 
 
 def _final(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -11,12 +10,11 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from pipeline import ledger
 from pipeline.database.database import Database
-from pipeline.errors import DatabaseError
-from pipeline.records import Claim
+from pipeline.queries.jobs import list_open_images
+from pipeline.records import Claim, JobRules
 from workers.engine.engine import Engine
-from workers.processing import JobRules, process_chunk
-
-log = logging.getLogger(__name__)
+from workers.leases import Leases
+from workers.processing import process_chunk
 
 #: How often whoever waits hears of the progress, in seconds.
 _TICK_S = 0.5
@@ -40,7 +38,7 @@ class LocalRunner:
         self._engine = engine
         self._lease_s = lease_s
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
-        self._claims: set[Claim] = set()
+        self._leases = Leases(database, lease_s)
         self._stop = threading.Event()
 
     def run(self, chunk_size: int, on_tick: Callable[[], None]) -> None:
@@ -51,11 +49,10 @@ class LocalRunner:
         """
         # Enough images in flight to fill the engine while some threads are storing.
         count = min(_THREADS, 2 + -(-self._engine.options.room // chunk_size))
-        leases = threading.Thread(target=self._renew, name="leases", daemon=True)
         carriers: list[Future[None]] = []
         with ThreadPoolExecutor(count, "chunk") as pool:
             try:
-                leases.start()
+                self._leases.start()
                 carriers += [pool.submit(self._carry) for _ in range(count)]
                 while wait(carriers, _TICK_S, FIRST_EXCEPTION).not_done:
                     on_tick()
@@ -67,6 +64,8 @@ class LocalRunner:
                 raise
             finally:
                 self._stop.set()
+                # The carriers that are still storing do so in no time; their claims stay theirs.
+                self._leases.close()
         for carrier in carriers:
             carrier.result()
         ledger.complete(self._database, self._job_id)
@@ -84,16 +83,7 @@ class LocalRunner:
             self._stop.wait(max(_WINK_S, min(pause_s, _NAP_S)))
 
     def _process(self, claim: Claim) -> None:
-        self._claims.add(claim)
-        try:
-            process_chunk(self._database, claim, self._rules, self._engine)
-        finally:
-            self._claims.discard(claim)
-
-    def _renew(self) -> None:
-        while not self._stop.wait(self._lease_s / 3):
-            try:
-                ledger.renew(self._database, tuple(self._claims), self._lease_s)
-            except DatabaseError as error:
-                # The next round may get through; if none does, the fence keeps the books right.
-                log.warning("leases could not be renewed: %s", error)
+        with self._leases.hold(claim) as lease:
+            with self._database.reading() as connection:
+                images = list_open_images(connection, claim.job_id, claim.first, claim.last)
+            process_chunk(self._database, lease, images, self._rules, self._engine)

@@ -16,6 +16,8 @@ from workers.engine.engine import Engine
 from workers.engine.layout import find_device, start_engine
 from workers.weights import find_weights
 
+#: Images that the engine is given at once, where no chunk size was set.
+_CHUNK = 64
 #: Chunks that are in the engine at the same time, beyond those that it has room for.
 _AHEAD = 2
 
@@ -31,15 +33,19 @@ def classify_sources(
     Raises SourceError when there is no image at all, and what weights and sources raise.
     """
     references = read_sources(sources, source_options, stdin)
-    first = list(islice(references, settings.chunk_size))
+    first = list(islice(references, _size(settings)))
     if not first:
         raise SourceError("no images at all; check the sources, --include and --exclude")
     find_device(settings.device)
     weights = find_weights(settings.weights, settings.labels)
     with closing(start_engine(weights.path, settings)) as engine:
-        chunks = _chunks(first, references, settings.chunk_size)
+        chunks = _chunks(first, references, _size(settings))
         for reference, outcome in _classified(engine, chunks, settings):
             yield _result(reference, outcome, weights.labels)
+
+
+def _size(settings: Settings) -> int:
+    return settings.chunk_size or _CHUNK
 
 
 def _chunks(
@@ -57,7 +63,7 @@ def _classified(
         (chunk, engine.submit([ImageRef(n, r.uri) for n, r in enumerate(chunk)], settings.top_k))
         for chunk in chunks
     )
-    window = deque(islice(submitted, _AHEAD + -(-engine.options.room // settings.chunk_size)))
+    window = deque(islice(submitted, _AHEAD + -(-engine.options.room // _size(settings))))
     while window:
         chunk, future = window.popleft()
         yield from zip(chunk, future.result().outcomes, strict=True)

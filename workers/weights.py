@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -74,13 +75,12 @@ def download_weights(name: str) -> Path:
     The progress bar goes to standard error; the hash that torchvision publishes is checked.
     Raises WeightsError when the file cannot be fetched or a cached one is damaged.
     """
+    path = _cached(name)
     if name == "demo":
-        return DEMO
-    published = MobileNet_V2_Weights[name]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(published.url).name
+        return path
     try:
         if not path.exists():
-            published.get_state_dict(progress=True, check_hash=True)
+            MobileNet_V2_Weights[name].get_state_dict(progress=True, check_hash=True)
     except (URLError, OSError, RuntimeError) as error:
         raise WeightsError(
             f"{name} is not cached and cannot be downloaded ({_reason(error)}); "
@@ -89,6 +89,24 @@ def download_weights(name: str) -> Path:
         ) from None
     _check_published_hash(path)
     return path
+
+
+def find_by_sha256(sha256: str, *named: str) -> Path | None:
+    """Return the weights file with this SHA-256 (hex) among those ``named`` and those cached.
+
+    The first name may be fetched by torchvision. Raises WeightsError when it cannot be.
+    """
+    first = download_weights(named[0]) if named and named[0] in NAMES else None
+    others = (_cached(name) if name in NAMES else Path(name) for name in (*named, *NAMES) if name)
+    for path in (first, *others):
+        if path is not None and path.is_file() and _known_sha256(path) == sha256:
+            return path
+    return None
+
+
+def is_downloaded(name: str) -> bool:
+    """Return whether a checkpoint that torchvision publishes is in its cache."""
+    return _cached(name).exists()
 
 
 def file_sha256(path: Path) -> str:
@@ -119,6 +137,23 @@ def read_state(path: Path) -> dict[str, Tensor]:
     state = _as_float32(_unwrap(loaded))
     _check_layout(state, path)
     return state
+
+
+def _cached(name: str) -> Path:
+    if name == "demo":
+        return DEMO
+    file = Path(MobileNet_V2_Weights[name].url).name
+    return Path(torch.hub.get_dir()) / "checkpoints" / file
+
+
+def _known_sha256(path: Path) -> str:
+    seen = path.stat()
+    return _sha256_of(path, seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=64)
+def _sha256_of(path: Path, _modified_ns: int, _size: int) -> str:
+    return file_sha256(path)
 
 
 def _load_safetensors(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli import classify, db, endings, weights
+from pipeline.cli import classify, db, endings, submit, weights, worker
 from pipeline.cli.demo import command as demo
 from pipeline.cli.doctor import command as doctor
 from pipeline.cli.jobs import commands as jobs
@@ -48,6 +48,8 @@ app = typer.Typer(
 )
 app.command(epilog=classify.EPILOG)(classify.classify)
 app.command(epilog=run.EPILOG)(run.run)
+app.command(epilog=submit.EPILOG)(submit.submit)
+app.command(epilog=worker.EPILOG)(worker.worker)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(predictions.app, name="predictions")
 app.add_typer(weights.app, name="weights")

@@ -42,6 +42,10 @@ Exclude = Annotated[
     typer.Option(metavar="GLOB", help="Leave out what matches; may be repeated."),
 ]
 
+Name = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The job's name: the same name again goes on with it."),
+]
 WeightsName = Annotated[
     str | None,
     typer.Option(
@@ -73,7 +77,9 @@ Device = Annotated[
 ]
 ChunkSize = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Images saved in one transaction.  [default: 64]"),
+    typer.Option(
+        metavar="N", help="Images saved in one transaction.  [default: 64 in run, 256 in submit]"
+    ),
 ]
 MaxBatch = Annotated[
     int | None,
@@ -101,6 +107,12 @@ DatabaseUrl = Annotated[
     typer.Option(
         metavar="URL",
         help="sqlite:///FILE or postgresql://...  [default: a SQLite file in your data folder]",
+    ),
+]
+BrokerUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="redis://HOST:PORT/NUMBER.  [default: redis://localhost:6379/0]"
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 when an image failed, too.")]

@@ -12,18 +12,27 @@ if TYPE_CHECKING:
 
 #: The execution option with the statement that opens a transaction on SQLite ("": none).
 BEGIN = "imagemill_begin"
+#: What PostgreSQL calls our connections, unless they have a name of their own.
+SESSION = "imagemill"
 #: How long one statement waits for SQLite's only writer.
 _BUSY_TIMEOUT_S = 30.0
 #: A session that froze in the middle of a transaction holds its rows no longer than this.
 _IDLE_IN_TRANSACTION_MS = 60_000
+#: Nobody waits longer for a row that somebody else has locked; then it is tried again.
+_LOCK_TIMEOUT_MS = 30_000
 
 
-def make_engine(address: Address) -> sa.Engine:
+def make_engine(address: Address, session: str = SESSION) -> sa.Engine:
     """Return an engine for ``address``; it connects at first use.
 
-    Its errors show no parameters: a signed URL is a secret.
+    ``session`` is what PostgreSQL calls its connections (``application_name``). Its errors show
+    no parameters: a signed URL is a secret.
     """
-    return _sqlite_engine(address) if address.dialect == "sqlite" else _postgres_engine(address)
+    return (
+        _sqlite_engine(address)
+        if address.dialect == "sqlite"
+        else _postgres_engine(address, session)
+    )
 
 
 def _sqlite_engine(address: Address) -> sa.Engine:
@@ -48,8 +57,8 @@ def _begin_sqlite(connection: sa.Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def _postgres_engine(address: Address) -> sa.Engine:
-    wanted: dict[str, Any] = {"application_name": "imagemill", "connect_timeout": 10}
+def _postgres_engine(address: Address, session: str) -> sa.Engine:
+    wanted: dict[str, Any] = {"application_name": session, "connect_timeout": 10}
     given = address.url.query
     arguments = {name: value for name, value in wanted.items() if name not in given}
     engine = sa.create_engine(
@@ -61,4 +70,5 @@ def _postgres_engine(address: Address) -> sa.Engine:
 
 def _prepare_postgres(connection: Any, _record: Any) -> None:
     connection.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_IN_TRANSACTION_MS}")
+    connection.execute(f"SET lock_timeout = {_LOCK_TIMEOUT_MS}")
     connection.commit()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from migrations.revisions import HEAD
 from pipeline.database import faults, schema
 from pipeline.database.address import Address, read_address
-from pipeline.database.connections import BEGIN, make_engine
+from pipeline.database.connections import BEGIN, SESSION, make_engine
 from pipeline.database.patience import patiently
 from pipeline.database.schema import SchemaState
 from pipeline.errors import DatabaseError
@@ -28,9 +28,9 @@ _TURN_S = 30.0
 class Database:
     """An open database: ``transaction()`` writes, ``reading()`` reads, ``attempt()`` retries."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, session: str = SESSION) -> None:
         self._address = address
-        self.engine = make_engine(address)
+        self.engine = make_engine(address, session)
         self._writing = Lock()
         self._writer = self.engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
 
@@ -105,14 +105,16 @@ class Database:
                 self._writing.release()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, session: str = SESSION) -> Database:
     """Open the database at ``url``, with a schema that fits this code.
+
+    ``session`` is the name that PostgreSQL shows for its connections.
 
     SQLite: makes the folder and the file, and upgrades an older file. PostgreSQL is upgraded by
     `imagemill db upgrade` alone. Raises DatabaseError in one sentence: unreachable, refused, no
     database, not writable, unknown kind, a schema that is missing, old or newer than this code.
     """
-    database = _made(read_address(url))
+    database = _made(read_address(url), session)
     try:
         with database.translated():
             schema.ensure(database.engine, database.address)
@@ -151,7 +153,7 @@ def check_schema(url: str) -> SchemaState:
         database.close()
 
 
-def _made(address: Address) -> Database:
+def _made(address: Address, session: str = SESSION) -> Database:
     if address.dialect == "sqlite":
         try:
             address.path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,4 +162,4 @@ def _made(address: Address) -> Database:
                 f"the folder of {address.shown} cannot be made ({error.strerror}); name another "
                 "file with --database-url or IMAGEMILL_DATABASE_URL"
             ) from error
-    return Database(address)
+    return Database(address, session)

@@ -9,8 +9,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 
 from pipeline.errors import DatabaseError
 
-#: Serialization failures, deadlocks, shutdowns and restarts, too many clients.
-_PASSING_STATES = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03", "25P03"})
+#: Serialization failures, deadlocks, locks held long, shutdowns and restarts, too many clients.
+_PASSING_STATES = frozenset(
+    {"40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03", "25P03"}
+)
 #: No permission, no such database or schema, a table of that name that is somebody else's.
 _SERVICE_STATES = frozenset({"42501", "3D000", "3F000", "42P07"})
 #: SQLite's code for SQL that is wrong: no such table, a syntax error.

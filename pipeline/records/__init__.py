@@ -13,6 +13,7 @@ from pipeline.records.images import (
 )
 from pipeline.records.jobs import Counts, Job, JobSpec, Model, StoredModel
 from pipeline.records.messages import MESSAGE_VERSION, Message
+from pipeline.records.rules import JobRules
 from pipeline.records.words import ChunkState, Dispatch, JobStatus, Precision, Priority
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ImageRef",
     "ImageResult",
     "Job",
+    "JobRules",
     "JobSpec",
     "JobStatus",
     "Message",

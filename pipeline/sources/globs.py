@@ -25,6 +25,11 @@ def has_magic(text: str) -> bool:
     return bool(_MAGIC.search(text))
 
 
+def find_start(pattern: str) -> str:
+    """Return the folder in which the absolute ``pattern`` begins, as it is written."""
+    return _split(pattern)[0]
+
+
 def iterate_matches(pattern: str) -> Iterator[tuple[str, bool]]:
     """Yield (path, is a folder) of what the absolute ``pattern`` matches; ``**`` is any depth.
 

@@ -18,7 +18,7 @@ from pipeline.errors import SourceError
 from pipeline.manifests.manifest import find_format, iterate_manifest, iterate_stdin
 from pipeline.references import find_path, make_reference, storable
 from pipeline.sources.folders import iterate_folder, list_folder
-from pipeline.sources.globs import has_magic, iterate_matches
+from pipeline.sources.globs import find_start, has_magic, iterate_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,6 +82,18 @@ def sources_hash(sources: Sequence[str], options: SourceOptions) -> str:
     """Return the SHA-256 (hex) of the sources' absolute names and the options, not of contents."""
     named = [_resolve_name(source) for source in sources]
     return hashlib.sha256(json.dumps([named, asdict(options)]).encode()).hexdigest()
+
+
+def list_folder_sources(sources: Sequence[str]) -> list[str]:
+    """Return the absolute folders among the sources, those in which a glob begins included."""
+    found = []
+    for source in sources:
+        kind, path = _resolve(source)
+        if kind is _Kind.GLOB:
+            found.append(storable(find_start(path)))
+        elif kind is _Kind.FOLDER:
+            found.append(storable(path))
+    return found
 
 
 def _read(

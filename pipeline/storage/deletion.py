@@ -8,39 +8,54 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from pipeline import tables
+from pipeline.clock import from_now
 from pipeline.records import JobStatus
 from pipeline.storage.rows import lock_job
 
 if TYPE_CHECKING:
     from pipeline.database.database import Database
 
+_ENDED = (str(JobStatus.COMPLETED), str(JobStatus.FAILED), str(JobStatus.CANCELLED))
 #: Images (or chunks) that one transaction covers.
 _AT_ONCE = 10_000
 
 
-def delete_job(database: Database, job_id: int) -> None:
+def delete_job(database: Database, job_id: int, ended_for_s: float | None = None) -> bool:
     """Delete a job with all its rows, in pieces; models and labels stay.
 
-    Killed half way it leaves a job that is not submitted: nothing claims it, and deleting it
-    again, or submitting under its name, finishes the work.
+    With ``ended_for_s`` only if it ended that long ago by the database's clock; False: it did not,
+    or it is gone. Killed half way it leaves a job that is not submitted: nothing claims it, and
+    deleting it again, or submitting under its name, finishes the work.
     """
-    database.attempt(lambda connection: _withdraw(connection, job_id))
+    if not database.attempt(partial(_withdraw, job_id, ended_for_s)):
+        return False
     while True:
         # Chunks first: a finish that comes later finds no row, and writes nothing.
         for table in (tables.chunks, tables.predictions, tables.outcomes, tables.images):
             _delete_rows(database, table, job_id)
         if database.attempt(lambda connection: _delete_empty_job(connection, job_id)):
-            return
+            return True
 
 
-def _withdraw(connection: sa.Connection, job_id: int) -> None:
+def has_ended(ended_for_s: float) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of ``jobs`` ended that long ago."""
+    ended = tables.jobs.c.status.in_(_ENDED)
+    return sa.and_(ended, tables.jobs.c.finished_at < from_now(-ended_for_s))
+
+
+def _withdraw(job_id: int, ended_for_s: float | None, connection: sa.Connection) -> bool:
     lock_job(connection, job_id)
+    job = tables.jobs
     values = {
         "submitted_at": None,
         "status": str(JobStatus.CANCELLED),
         "reason": "its deletion was interrupted; delete it again",
+        # A job that was being deleted counts as ended, if nobody comes to end that.
+        "finished_at": sa.func.coalesce(job.c.finished_at, from_now()),
     }
-    connection.execute(sa.update(tables.jobs).where(tables.jobs.c.id == job_id).values(values))
+    # Look only now: a job that was resumed meanwhile has not ended.
+    mine = [job.c.id == job_id] + ([] if ended_for_s is None else [has_ended(ended_for_s)])
+    return connection.execute(sa.update(job).where(*mine).values(values)).rowcount == 1
 
 
 def _delete_rows(database: Database, table: sa.Table, job_id: int) -> None:

@@ -29,6 +29,8 @@ _OUTCOME_COLUMNS = (
     *("job_id", "index", "model_id", "label_id", "score", "code", "message"),
     *("size", "version", "sha256", "width", "height"),
 )
+#: What whoever locks a job gets to know of it.
+_LOCKED = ("status", "submitted_at", "total", "name", "public_id", "max_failure_rate")
 _PREDICTION_COLUMNS = ("job_id", "index", "rank", "label_id", "score")
 
 
@@ -66,9 +68,7 @@ def lock_job(connection: sa.Connection, job_id: int) -> sa.Row[*tuple[Any, ...]]
     """
     job = tables.jobs
     return connection.execute(
-        sa.select(job.c.status, job.c.submitted_at, job.c.total)
-        .where(job.c.id == job_id)
-        .with_for_update()
+        sa.select(*(job.c[name] for name in _LOCKED)).where(job.c.id == job_id).with_for_update()
     ).one_or_none()
 
 
@@ -139,6 +139,12 @@ def mark_submitted(connection: sa.Connection, job_id: int, total: int) -> None:
     job = tables.jobs
     values = {"total": total, "submitted_at": from_now()}
     connection.execute(sa.update(job).where(job.c.id == job_id).values(values))
+
+
+def note_on_job(connection: sa.Connection, job_id: int, notice: str) -> None:
+    """Let a job say what a worker lacks for it."""
+    job = tables.jobs
+    connection.execute(sa.update(job).where(job.c.id == job_id).values(notice=_storable(notice)))
 
 
 def save_outcomes(

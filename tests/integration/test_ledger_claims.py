@@ -64,18 +64,18 @@ def test_the_first_claim_starts_the_job_and_no_other_does(
 def test_a_message_claims_only_under_its_own_token(
     database: Database, books: Books, small: SmallJob
 ) -> None:
-    assert ledger.claim(database, small.id, 1, 5, "test", 60) is None
-    claim = ledger.claim(database, small.id, 1, 0, "test", 60)
+    assert ledger.claim(database, small.id, 1, 5, "test", 60)[0] is None
+    claim = ledger.claim(database, small.id, 1, 0, "test", 60)[0]
     assert claim == Claim(small.id, 1, 1, 4, 7, 0)
-    assert ledger.claim(database, small.id, 1, 0, "test", 60) is None
-    assert ledger.claim(database, small.id, 1, 1, "test", 60) is None
-    assert ledger.claim(database, small.id, 99, 0, "test", 60) is None
+    assert ledger.claim(database, small.id, 1, 0, "test", 60)[0] is None
+    assert ledger.claim(database, small.id, 1, 1, "test", 60)[0] is None
+    assert ledger.claim(database, small.id, 99, 0, "test", 60)[0] is None
 
 
 def test_a_stale_message_does_not_start_a_job(
     database: Database, books: Books, small: SmallJob
 ) -> None:
-    assert ledger.claim(database, small.id, 0, 7, "test", 60) is None
+    assert ledger.claim(database, small.id, 0, 7, "test", 60)[0] is None
     assert books.look(tables.jobs)["status"] == "pending"
 
 
@@ -87,13 +87,13 @@ def test_nothing_is_claimed_or_completed_before_the_last_piece_is_in(
         job_id = create_job(connection, spec, save_model(connection, small_model).id)
         add_images(connection, job_id, 4, 0, [Reference(f"/{n}") for n in range(4)])
     assert ledger.claim_next(database, job_id, "test", 60) is None
-    assert ledger.claim(database, job_id, 0, 0, "test", 60) is None
+    assert ledger.claim(database, job_id, 0, 0, "test", 60)[0] is None
     books.change(tables.chunks, state="done", succeeded=4)
     assert not ledger.complete(database, job_id)
     books.change(tables.chunks, state="queued", succeeded=0)
     with database.transaction() as connection:
         mark_submitted(connection, job_id, 4)
-    assert ledger.claim(database, job_id, 0, 0, "test", 60) is not None
+    assert ledger.claim(database, job_id, 0, 0, "test", 60)[0] is not None
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
@@ -102,7 +102,7 @@ def test_a_job_that_is_not_alive_gives_no_chunk(
 ) -> None:
     books.change(tables.jobs, status=status)
     assert ledger.claim_next(database, small.id, "test", 60) is None
-    assert ledger.claim(database, small.id, 0, 0, "test", 60) is None
+    assert ledger.claim(database, small.id, 0, 0, "test", 60)[0] is None
 
 
 def test_one_job_never_gets_the_chunk_of_another(

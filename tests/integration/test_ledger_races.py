@@ -53,7 +53,7 @@ def _claim_next(database: Database, job_id: int, worker: int) -> Claim | None:
 
 
 def _claim_first(database: Database, job_id: int, worker: int) -> Claim | None:
-    return ledger.claim(database, job_id, 0, 0, str(worker), 60)
+    return ledger.claim(database, job_id, 0, 0, str(worker), 60)[0]
 
 
 def test_many_get_different_chunks(
@@ -126,7 +126,7 @@ def test_a_claim_whose_commit_is_unknown_is_not_lost(
     if way == "next":
         claim = ledger.claim_next(database, small.id, "test", 60)
     else:
-        claim = ledger.claim(database, small.id, 0, 0, "test", 60)
+        claim = ledger.claim(database, small.id, 0, 0, "test", 60)[0]
     assert claim is not None
     assert (claim.number, claim.token) == (0, 1)
     assert books.rows(tables.chunks, "state") == [("running",), ("queued",)]

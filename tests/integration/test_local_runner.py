@@ -16,10 +16,12 @@ from pipeline.producer import submit
 from pipeline.queries.chunks import list_chunks
 from pipeline.queries.jobs import count_failures, get_job_by_number
 from pipeline.records import (
+    Claim,
     Failure,
     FailureCode,
     ImageRef,
     Job,
+    JobRules,
     JobSpec,
     JobStatus,
     Model,
@@ -29,7 +31,9 @@ from pipeline.records import (
 )
 from pipeline.storage.rows import load_stored_model
 from workers.engine.engine import Engine
-from workers.processing import JobRules, _final, process_chunk
+from workers.leases import Lease
+from workers.processing import _final, process_chunk
+from workers.watch.metrics import ChunkEnd
 from workers.runner import LocalRunner
 
 
@@ -48,6 +52,11 @@ def submit_uris(database: Database, uris: list[str], chunk_size: int = 8) -> tup
     with database.reading() as connection:
         stored = load_stored_model(connection, get_job_by_number(connection, job_id).model_id)
     return job_id, JobRules(stored, top_k=1, retries=2)
+
+
+def process(database: Database, claim: Claim, rules: JobRules, engine: Engine) -> ChunkEnd:
+    images = [ImageRef(n, f"n:{n}") for n in range(claim.first, claim.last + 1)]
+    return process_chunk(database, Lease(claim), images, rules, engine).end
 
 
 def look(database: Database, job_id: int) -> Job:
@@ -91,11 +100,11 @@ def test_a_run_goes_on_where_a_dead_one_stopped(database: Database, engine: Engi
     done = ledger.claim_next(database, job_id, "alive", 3600)
     assert dead
     assert done
-    assert process_chunk(database, done, rules, engine)
+    assert process(database, done, rules, engine) == ChunkEnd.DONE
     assert ledger.free_leases(database, job_id) == 1
     job = run(database, job_id, rules, engine)
     assert (job.status, job.counts.succeeded) == (JobStatus.COMPLETED, 40)
-    assert not process_chunk(database, dead, rules, engine), "the dead run wakes up, and is fenced"
+    assert process(database, dead, rules, engine) == ChunkEnd.FENCED, "the dead run wakes up"
     assert look(database, job_id).counts.succeeded == 40
 
 

@@ -103,6 +103,10 @@ class Backlog:
     def _next(self) -> Work | None:
         if any(work.strikes for work in self._out.values()):
             return None
+        for queue in (self._again, self._suspects, self._waiting):
+            # Nobody waits for what was cancelled.
+            while queue and queue[0].request.future.done():
+                queue.popleft()
         if self._again:
             return self._again.popleft()
         if self._suspects:

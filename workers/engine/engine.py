@@ -75,7 +75,7 @@ class Engine:
         self._closed = False
         self._shut = False
         self._door = threading.Lock()
-        self._watched = time.monotonic()
+        self._watched = self._progressed = time.monotonic()
         self._slept_s = self._slept_until = 0.0
         self._batcher: Batcher[Ticket] = Batcher(options.max_batch, options.max_wait_ms)
         self._loader = self._new_loader()
@@ -100,6 +100,11 @@ class Engine:
             else:
                 self._events.put(lambda: self._accept(request))
         return request.future
+
+    def stalled_s(self) -> float:
+        """Return for how long images have been in flight without any progress, in seconds."""
+        busy = self._in_model or not self._backlog.is_empty()
+        return time.monotonic() - self._progressed if busy else 0.0
 
     def close(self) -> None:
         """Stop at once: what is in flight is abandoned with EngineError."""
@@ -144,14 +149,17 @@ class Engine:
     def _accept(self, request: Request) -> None:
         if self._fatal:
             request.abandon(self._fatal)
-        else:
-            self._backlog.add(request)
+            return
+        if self.stalled_s() == 0:
+            self._progressed = time.monotonic()
+        self._backlog.add(request)
 
     def _take_piece(self, loader: Loader, piece: DecodedPiece) -> None:
         work = self._backlog.come_back(piece.id) if loader is self._loader else None
         if work is None:
             return  # A late answer of processes that were given up; its piece has gone out again.
         self._losses = 0
+        self._progressed = time.monotonic()
         rows = iter(piece.pixels)
         tickets = [
             Ticket(work.request, position, next(rows))
@@ -164,6 +172,7 @@ class Engine:
         self._batcher.put(tickets)
 
     def _let_go(self, tickets: Sequence[Ticket]) -> None:
+        self._progressed = time.monotonic()
         for ticket in tickets:
             self._in_model[ticket.request] -= 1
             if not self._in_model[ticket.request]:
@@ -175,6 +184,7 @@ class Engine:
         if slept_s > _SLEEP_S:
             # This whole machine was stopped: time has passed, but not for the loader processes.
             self._slept_s += slept_s
+            self._progressed += slept_s
             self._slept_until = self._watched + self._timeout_s()
         elif self._watched > self._slept_until:
             self._slept_s = 0.0

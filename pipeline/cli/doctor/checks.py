@@ -124,8 +124,7 @@ def _check_database(settings: Settings) -> Finding:
 
 
 def _check_weights(settings: Settings) -> Finding:
-    from workers.health import is_downloaded
-    from workers.weights import NAMES, find_weights
+    from workers.weights import NAMES, find_weights, is_downloaded
 
     name = settings.weights
     if name != "demo" and name in NAMES and not is_downloaded(name):

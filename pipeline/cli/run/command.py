@@ -1,9 +1,6 @@
 """`imagemill run`: a whole job here, without a server."""
 
 import sys
-from typing import Annotated
-
-import typer
 
 from pipeline.cli import options as take
 from pipeline.cli.endings import leave, stop
@@ -17,15 +14,11 @@ EPILOG = take.examples(
     "imagemill run shop.csv --uri-column path --id-column sku --name shop",
     "imagemill run 'scans/**/*.png' --weights tuned.safetensors --labels labels.txt",
 )
-Name = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="The job's name: the same name again goes on with it."),
-]
 
 
 def run(
     sources: take.Sources,
-    name: Name = None,
+    name: take.Name = None,
     weights: take.WeightsName = None,
     labels: take.Labels = None,
     precision: take.ChosenPrecision = None,

@@ -1,0 +1,86 @@
+"""The Celery app of the workers: `celery -A workers.app worker` works as it is.
+
+Importing it opens nothing and loads no model: Flower and `celery inspect` need neither.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, signals
+
+from pipeline.broker import TASK, make_celery
+from pipeline.config import Settings, load_settings
+from pipeline.errors import ImagemillError
+from workers.watch.logs import connect_to_celery
+
+#: Chunks in hand at the same time, where nothing was set: what fills a GPU, or a CPU.
+_GPU_CONCURRENCY, _CPU_CONCURRENCY = 12, 4
+
+
+def make_app(settings: Settings) -> Celery:
+    """Return the Celery app of a worker with these settings. Raises BrokerError."""
+    made = make_celery(settings.broker_url)
+    made.conf.worker_concurrency = settings.concurrency or _suitable_concurrency(settings.device)
+    connect_to_celery("json" if settings.log_format == "json" else "text")
+
+    def start_worker(**_: object) -> None:
+        try:
+            _start(made, settings)
+        except ImagemillError as error:
+            sys.stderr.write(f"imagemill: {error}\n")
+            raise SystemExit(2) from None
+
+    made.task(name=TASK, ignore_result=True)(_not_started)
+    # Weak references to a local function would be gone at once.
+    signals.worker_init.connect(start_worker, weak=False)
+    return made
+
+
+def _start(app: Celery, settings: Settings) -> None:
+    """Become a worker: called once, in the process that will carry chunks."""
+    # Only here: torch takes seconds to import.
+    from workers.engine.layout import find_device, start_engine
+    from workers.worker import Worker
+
+    find_device("auto" if settings.device == "all" else settings.device)
+    worker = Worker(settings, app, start_engine)
+    worker.start()
+
+    def carry(*fields: object) -> None:
+        worker.carry(fields)
+
+    def drain(*_: object, **__: object) -> None:
+        worker.drain()
+        # Celery's own second signal would break the pool off, and lose what it has in hand.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, drain)
+
+    app.tasks[TASK].run = carry
+    signals.worker_ready.connect(lambda **_: worker.be_ready(), weak=False)
+    signals.worker_shutting_down.connect(drain, weak=False)
+    signals.worker_shutdown.connect(lambda **_: worker.close(), weak=False)
+
+
+def _not_started(*_: Any) -> None:
+    raise RuntimeError("this process is no worker")
+
+
+def _suitable_concurrency(device: str) -> int:
+    has_gpu = device != "cpu" and Path("/proc/driver/nvidia").exists()
+    return _GPU_CONCURRENCY if has_gpu else _CPU_CONCURRENCY
+
+
+def __getattr__(name: str) -> Celery:
+    """Make ``app`` when it is asked for: settings that are wrong then end in a sentence."""
+    if name != "app":
+        raise AttributeError(name)
+    try:
+        globals()["app"] = made = make_app(load_settings())
+    except ImagemillError as error:
+        sys.stderr.write(f"imagemill: {error}\n")
+        raise SystemExit(2) from None
+    return made

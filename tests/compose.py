@@ -15,7 +15,7 @@ DOCKERFILE = _FOLDER / "Dockerfile"
 
 #: ``$$``, or ``${NAME:-default}``, or ``${NAME:?complaint}``; no other form is in use.
 _VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?P<kind>:-|:\?)(?P<text>[^}]*)\})")
-_DOLLAR = "\N{DOLLAR SIGN}"
+
 
 #: The variables that somebody has to set.
 GIVEN = {
@@ -64,8 +64,9 @@ def environment_of(service: Mapping[str, Any]) -> dict[str, str]:
 
 
 def words_of(service: Mapping[str, Any]) -> list[str]:
-    """Return the command line of a service of ours: the entry point, and its arguments."""
-    return [*service.get("entrypoint", ["imagemill"]), *service.get("command", [])]
+    """Return the command line of a service; of another's image without its entry point."""
+    entrypoint = service.get("entrypoint", ["imagemill"] if is_ours(service) else [])
+    return [*entrypoint, *service.get("command", [])]
 
 
 def is_ours(service: Mapping[str, Any]) -> bool:
@@ -85,7 +86,7 @@ def _fill(value: Any, given: Mapping[str, str]) -> Any:
 
 def _value(use: re.Match[str], given: Mapping[str, str]) -> str:
     if use["name"] is None:
-        return _DOLLAR
+        return "$"
     value = given.get(use["name"])
     if not value and use["kind"] == ":?":
         raise LookupError(use["text"])

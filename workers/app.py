@@ -5,10 +5,12 @@ Importing it opens nothing and loads no model: Flower and `celery inspect` need 
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery, signals
 
@@ -17,19 +19,30 @@ from pipeline.config import Settings, load_settings
 from pipeline.errors import ImagemillError
 from workers.watch.logs import connect_to_celery
 
+if TYPE_CHECKING:
+    from workers.engines import StartEngine
+
+log = logging.getLogger(__name__)
+
 #: Chunks in hand at the same time, where nothing was set: what fills a GPU, or a CPU.
 _GPU_CONCURRENCY, _CPU_CONCURRENCY = 12, 4
+#: So many batches of images should be in hand: one in the model, the others on their way.
+_FILL = 3
 
 
-def make_app(settings: Settings) -> Celery:
-    """Return the Celery app of a worker with these settings. Raises BrokerError."""
+def make_app(settings: Settings, start_engine: StartEngine | None = None) -> Celery:
+    """Return the Celery app of a worker with these settings. Raises BrokerError.
+
+    ``start_engine`` takes the place of the real one, for those who measure or break what is
+    around it.
+    """
     made = make_celery(settings.broker_url)
     made.conf.worker_concurrency = settings.concurrency or _suitable_concurrency(settings.device)
     connect_to_celery("json" if settings.log_format == "json" else "text")
 
     def start_worker(**_: object) -> None:
         try:
-            _start(made, settings)
+            _start(made, settings, start_engine)
         except ImagemillError as error:
             sys.stderr.write(f"imagemill: {error}\n")
             raise SystemExit(2) from None
@@ -40,14 +53,18 @@ def make_app(settings: Settings) -> Celery:
     return made
 
 
-def _start(app: Celery, settings: Settings) -> None:
+def _start(app: Celery, settings: Settings, start_engine: StartEngine | None) -> None:
     """Become a worker: called once, in the process that will carry chunks."""
     # Only here: torch takes seconds to import.
-    from workers.engine.layout import find_device, start_engine
+    from workers.engine import layout
+    from workers.specs import SUBMIT_CHUNK
     from workers.worker import Worker
 
-    find_device("auto" if settings.device == "all" else settings.device)
-    worker = Worker(settings, app, start_engine)
+    device = layout.find_device(settings.device)
+    in_hand = app.conf.worker_concurrency * SUBMIT_CHUNK
+    _check_fill(in_hand, layout.plan_layout(device, settings).max_batch)
+    worker = Worker(settings, app, start_engine or layout.start_engine)
+    worker.metrics.describe(str(device), "torch", version("imagemill"))
     worker.start()
 
     def carry(*fields: object) -> None:
@@ -63,6 +80,12 @@ def _start(app: Celery, settings: Settings) -> None:
     signals.worker_ready.connect(lambda **_: worker.be_ready(), weak=False)
     signals.worker_shutting_down.connect(drain, weak=False)
     signals.worker_shutdown.connect(lambda **_: worker.close(), weak=False)
+
+
+def _check_fill(in_hand: int, max_batch: int) -> None:
+    if in_hand < _FILL * max_batch:
+        advice = "raise --concurrency, or lower --max-batch"
+        log.warning("%d images in hand hardly fill batches of %d; %s", in_hand, max_batch, advice)
 
 
 def _not_started(*_: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -60,6 +61,7 @@ def run_here(run: LocalRun) -> RunReport:
         else:
             job = found
             check_same(job, spec)
+            _check_goes_on(job)
         if run.name is None:
             held.enter_context(hold_run(run.database.address, job.handle))
         if job.status != JobStatus.COMPLETED:
@@ -88,6 +90,14 @@ def _hold_by_name(run: LocalRun, held: ExitStack) -> Job | None:
         delete_job(run.database, found.id)
         return None
     return found
+
+
+def _check_goes_on(job: Job) -> None:
+    if job.status in (JobStatus.CANCELLED, JobStatus.FAILED):
+        raise JobError(
+            f"job {job.handle!r} is {job.status}; let it go on with "
+            f"`imagemill jobs resume {shlex.quote(job.handle)}`, then run the same command again"
+        )
 
 
 def _carry(run: LocalRun, job: Job, weights: Weights) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(database_url: str | None) -> Iterator[Database]:
-    """Yield the database of the option or the settings, open."""
+    """Yield the database of the option or the settings, open; a file that is not there is made."""
     from pipeline.config import load_settings
     from pipeline.database.database import open_database
 
@@ -29,15 +29,22 @@ def opened(database_url: str | None) -> Iterator[Database]:
 
 
 @contextmanager
-def reading(database_url: str | None) -> Iterator[Connection]:
-    """Yield a connection that reads."""
+def existing(database_url: str | None) -> Iterator[Database]:
+    """Yield the database, open; DatabaseError when it is a named file that is not there."""
     _check_there(database_url)
-    with opened(database_url) as database, database.reading() as connection:
+    with opened(database_url) as database:
+        yield database
+
+
+@contextmanager
+def reading(database_url: str | None) -> Iterator[Connection]:
+    """Yield a connection that reads; DatabaseError when there is no database to read."""
+    with existing(database_url) as database, database.reading() as connection:
         yield connection
 
 
 def _check_there(database_url: str | None) -> None:
-    """Raise DatabaseError for a named SQLite file that is not there: a read would make it."""
+    """Raise DatabaseError for a named SQLite file that is not there: to open it would make it."""
     from pipeline.config import default_database_url, load_settings
     from pipeline.database.database import check_schema
 

@@ -19,11 +19,14 @@ from pipeline.records import (
     Priority,
 )
 from pipeline.references import is_storable
+from pipeline.storage.deletion import has_ended
 from pipeline.tables import chunks, images, jobs, models, outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+#: Jobs that are read at once where all are wanted.
+_PAGE = 500
 _ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 _JOBS = sa.select(
     jobs,
@@ -78,6 +81,14 @@ def list_jobs(conn: sa.Connection, limit: int = 50, before: int | None = None) -
     check_limit(limit)
     query = _JOBS.order_by(jobs.c.id.desc()).limit(limit)
     return _read_jobs(conn, query if before is None else query.where(jobs.c.id < before))
+
+
+def iterate_ended_jobs(conn: sa.Connection, ended_for_s: float) -> Iterator[Job]:
+    """Yield every job that ended that long ago by the database's clock, the oldest first."""
+    after, query = 0, _JOBS.where(has_ended(ended_for_s)).order_by(jobs.c.id).limit(_PAGE)
+    while page := _read_jobs(conn, query.where(jobs.c.id > after)):
+        yield from page
+        after = page[-1].id
 
 
 def count_jobs(conn: sa.Connection) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from command import COMMAND, Done, Run
+from wheels import build_wheel, install_wheel
 
 from pipeline.database.database import upgrade_database
 
@@ -66,3 +67,15 @@ def finished(imagemill: Run, pictures: Path) -> Done:
     done = imagemill("run", pictures, "--name", "shapes", "--weights", "demo", "--chunk-size", "8")
     assert done.returncode == 0, done.stderr
     return done
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of a new environment that holds the wheel; dependencies are those at hand."""
+    return install_wheel(wheel, tmp_path_factory.mktemp("venv"))

@@ -5,49 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import sysconfig
-import venv
 import zipfile
 from pathlib import Path
-
-import pytest
-
-_REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this tree; nothing is fetched for it."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=_REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(lambda n: (_REPOSITORY / n).is_file(), tracked.stdout.splitlines()):
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_bytes((_REPOSITORY / name).read_bytes())
-    options = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet"]
-    pip = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", str(folder), str(source)]
-    subprocess.run(pip, check=True, capture_output=True)
-    return next(folder.glob("imagemill-*.whl"))
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of a new environment that holds the wheel; dependencies are those at hand."""
-    home = tmp_path_factory.mktemp("venv")
-    venv.create(home, with_pip=False)
-    site = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-    pip = [sys.executable, "-m", "pip", "--python", str(home), "install", "--quiet"]
-    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
-    # A folder named in a .pth file comes last, and its own .pth files (our sources) do not count.
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    return home / "bin" / "imagemill"
 
 
 def run(command: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import ledger, tables
+from pipeline.clock import from_now
+from pipeline.queries import jobs
+from pipeline.queries.jobs import iterate_ended_jobs
 from pipeline.records import Reference
 from pipeline.storage import deletion
 from pipeline.storage.deletion import delete_job
@@ -160,3 +163,65 @@ def test_a_chunk_in_work_when_its_job_is_deleted_saves_nothing(
     outcomes = books.classified(range(4))
     assert not ledger.finish(database, claim, small.model, outcomes, books.made)
     assert books.count(tables.outcomes) == 0
+
+
+# ---------------------------------------------------------------- jobs that ended long ago
+def ended_of(database: Database, ended_for_s: float) -> list[int]:
+    with database.reading() as connection:
+        return [job.id for job in iterate_ended_jobs(connection, ended_for_s)]
+
+
+def test_the_jobs_that_ended_long_ago_are_found(
+    database: Database,
+    books: Books,
+    submit_small: Callable[..., SmallJob],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "_PAGE", 2)
+    small = [submit_small(database).id for _ in range(6)]
+    for job_id in small[:5]:
+        ledger.cancel(database, job_id)
+    with database.transaction() as connection:
+        job = tables.jobs
+        for place, (status, age_s) in enumerate(
+            [("completed", 90), ("failed", 90), ("cancelled", 90), ("running", 90), ("failed", 9)]
+        ):
+            values = {"status": status, "finished_at": from_now(-age_s)}
+            connection.execute(sa.update(job).where(job.c.id == small[place]).values(values))
+    assert ended_of(database, 60) == small[:3]
+    assert ended_of(database, 1) == [*small[:3], small[4]]
+    assert ended_of(database, 100) == []
+
+
+def test_a_job_that_was_resumed_meanwhile_is_kept(
+    database: Database, books: Books, submit_small: Callable[..., SmallJob]
+) -> None:
+    small = submit_small(database)
+    ledger.cancel(database, small.id)
+    assert not delete_job(database, small.id, ended_for_s=60)
+    books.change(tables.jobs, finished_at=from_now(-90))
+    ledger.resume(database, small.id)
+    assert not delete_job(database, small.id, ended_for_s=60)
+    assert books.look(tables.jobs)["status"] == "running"
+    assert books.count(tables.images) == 10
+    ledger.cancel(database, small.id)
+    books.change(tables.jobs, finished_at=from_now(-90))
+    assert delete_job(database, small.id, ended_for_s=60)
+    assert not delete_job(database, small.id, ended_for_s=60)
+    assert books.count(tables.images) == 0
+
+
+def test_an_interrupted_deletion_counts_as_ended(
+    database: Database,
+    books: Books,
+    submit_small: Callable[..., SmallJob],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = submit_small(database)
+    with monkeypatch.context() as patch:
+        patch.setattr(deletion, "_delete_rows", lambda *_: (_ for _ in ()).throw(KeyError))
+        with pytest.raises(KeyError):
+            delete_job(database, small.id)
+    assert ended_of(database, -1) == [small.id]
+    assert delete_job(database, small.id, ended_for_s=-1)
+    assert books.count(tables.jobs) == 0

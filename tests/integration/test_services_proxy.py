@@ -164,6 +164,7 @@ def test_a_server_behind_a_unix_socket_is_reached(tmp_path: Path) -> None:
 
     path = str(tmp_path / "echo")
     with socketserver.UnixStreamServer(path, Echo) as server, Proxy(path) as proxy:
+        server.timeout = 5
         threading.Thread(target=server.handle_request).start()
         with connect(proxy) as end:
             assert ping(end) == b"PING\r\n"

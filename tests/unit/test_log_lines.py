@@ -161,6 +161,11 @@ def test_extras_never_replace_what_every_line_has(machine: Page) -> None:
 
 def test_secrets_are_hidden_wherever_they_are_passed(page: Page) -> None:
     extras = {"uri": SIGNED, "all": {"broker": ["redis://:s3cr3t@host"], SIGNED: 1}}
-    page.log.info("%s of %r", SIGNED, [SIGNED], extra=extras, stack_info=True)
+    page.log.info("%s of %r", SIGNED, [SIGNED], extra=extras)
     assert "s3cr3t" not in page.line
     assert page.line.count("bucket.example") == 4
+
+
+def test_secrets_are_hidden_in_the_code_that_a_stack_shows(page: Page) -> None:
+    page.log.info("from redis://:s3cr3t@host", stack_info=True)
+    assert page.line.count("redis://:***@host") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -27,7 +28,7 @@ def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give the logging of this process back as it was."""
     loggers = [logging.getLogger(), *map(logging.getLogger, ("celery", "celery.task", "kombu"))]
     chatty = map(logging.getLogger, ("celery.worker.strategy", "celery.app.trace", "alembic"))
-    kept = [(one, one.handlers, one.level, one.propagate) for one in (*loggers, *chatty)]
+    kept = [(one, [*one.handlers], one.level, one.propagate) for one in (*loggers, *chatty)]
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     yield
     logging.captureWarnings(False)
@@ -77,16 +78,21 @@ def test_a_thread_that_only_exits_says_nothing(capsys: Capture) -> None:
 
 
 def test_a_standard_error_that_is_gone_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Gone:
-        def write(self, _: str) -> None:
-            raise BrokenPipeError
-
-        def flush(self) -> None:
-            raise BrokenPipeError
-
-    monkeypatch.setattr(sys, "stderr", Gone())
+    gone = io.StringIO()
+    gone.close()
+    monkeypatch.setattr(sys, "stderr", gone)
     set_up_logs("text")
     log.info("nobody hears it")
+
+
+def test_what_celery_set_up_before_is_replaced_too(capsys: Capture) -> None:
+    for name in ("celery", "celery.task"):
+        logging.getLogger(name).addHandler(logging.StreamHandler(sys.stderr))
+    logging.getLogger("celery.task").propagate = False
+    set_up_logs("text")
+    get_task_logger("celery.task.any").info("here")
+    (line,) = written(capsys)
+    assert line.endswith("INFO celery.any here")
 
 
 StartCelery = Callable[..., None]

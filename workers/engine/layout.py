@@ -54,8 +54,11 @@ def plan_layout(device: torch.device, settings: Settings) -> EngineOptions:
 
 
 def find_device(name: str) -> torch.device:
-    """Return the device of that name. Raises UsageError when this machine has none such."""
-    device = pick_device(name)
+    """Return the device of that name; ``all`` without a GPU is the CPU.
+
+    Raises UsageError when this machine has none such.
+    """
+    device = pick_device("auto" if name == "all" else name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
         raise UsageError(

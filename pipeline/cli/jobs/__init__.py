@@ -1,1 +1,1 @@
-"""`imagemill jobs`: list, show and delete."""
+"""`imagemill jobs`: list, show, watch, cancel, resume, retry and delete."""

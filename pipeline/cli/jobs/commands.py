@@ -1,24 +1,28 @@
-"""`imagemill jobs`: what was submitted, how it stands, and its removal."""
+"""`imagemill jobs`: what was submitted, and how it stands; wires what can be done with it."""
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from pipeline.cli.endings import FAILED, leave
 from pipeline.cli.jobs import chunks as chunk_view
 from pipeline.cli.jobs import view as job_view
-from pipeline.cli.jobs.removal import remove_job
+from pipeline.cli.jobs.control import (
+    CANCEL_EPILOG,
+    RESUME_EPILOG,
+    RETRY_EPILOG,
+    cancel,
+    resume,
+    retry,
+)
+from pipeline.cli.jobs.delete import DELETE_EPILOG, delete
+from pipeline.cli.jobs.tallies import count_by_code, count_by_label
+from pipeline.cli.jobs.watch import WATCH_EPILOG, watch
 from pipeline.cli.options import AsJson, DatabaseUrl, JobKey, examples
 from pipeline.cli.output import answer, answer_json, say, show_pairs, show_table
-from pipeline.cli.reading import opened, reading
-from pipeline.errors import UsageError
-
-if TYPE_CHECKING:
-    from pipeline.records import Job
+from pipeline.cli.reading import reading
 
 app = typer.Typer(
-    help="List, show and delete jobs.",
+    help="List, show, watch, cancel, resume, retry and delete jobs.",
     epilog=examples("imagemill jobs list", "imagemill jobs show holiday"),
 )
 
@@ -67,15 +71,13 @@ def show_job(
 
     JOB is its name or its id.
     """
-    from pipeline.queries.jobs import count_failures, get_job
-    from pipeline.queries.labels import list_labels
+    from pipeline.queries.jobs import get_job
 
     with reading(database_url) as connection:
         shown = get_job(connection, job)
-        failures = count_failures(connection, shown.id)
-        found = list_labels(connection, shown.id)
+        failures = count_by_code(connection, shown)
+        by_label = count_by_label(connection, shown)
         made = list(chunk_view.iterate_chunks(connection, shown.id)) if chunks else []
-    by_label = {one.label: one.images for one in found}
     if as_json:
         parts = {"chunks": [chunk_view.chunk_dict(chunk) for chunk in made]} if chunks else {}
         answer_json(job_view.as_dict(shown, failures, by_label) | parts)
@@ -87,34 +89,8 @@ def show_job(
         show_table(chunk_view.HEADINGS, rows, right=chunk_view.NUMBERS)
 
 
-@app.command(
-    "delete",
-    epilog=examples("imagemill jobs delete holiday", "imagemill jobs delete jx3k7q2m5ab --yes"),
-)
-def delete_job(
-    job: JobKey,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Delete a job with all its predictions.
-
-    JOB is its name or its id. The pictures stay where they are.
-    """
-    from pipeline.queries.jobs import get_job
-
-    with opened(database_url) as database:
-        with database.reading() as connection:
-            doomed = get_job(connection, job)
-        if not yes:
-            _ask(doomed)
-        remove_job(database, doomed)
-    say(f"deleted {doomed.handle} ({doomed.counts.total:,} images)")
-
-
-def _ask(job: "Job") -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(f"nobody is here to confirm; `imagemill jobs delete {job.handle} --yes`")
-    question = f"Delete {job.handle} with the answers for {job.counts.total:,} images?"
-    if not typer.confirm(question, err=True):
-        say(f"{job.handle} was kept")
-        leave(FAILED)
+app.command("watch", epilog=WATCH_EPILOG)(watch)
+app.command("cancel", epilog=CANCEL_EPILOG)(cancel)
+app.command("resume", epilog=RESUME_EPILOG)(resume)
+app.command("retry", epilog=RETRY_EPILOG)(retry)
+app.command("delete", epilog=DELETE_EPILOG)(delete)

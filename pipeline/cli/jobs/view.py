@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.cli.jobs.tallies import COUNTED_AT_MOST
 from pipeline.cli.output import shown_rate, shown_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from pipeline.records import Counts, Job
+
+    Tally = Mapping[str, int]
 
 #: The columns of ``row``.
 HEADINGS = (
@@ -23,9 +26,9 @@ NUMBERS = frozenset({"total", "succeeded", "failed", "pending", "images/s"})
 _TOP_LABELS = 10
 
 
-def as_dict(job: Job, failures: Mapping[str, int], labels: Mapping[str, int]) -> dict[str, object]:
-    """Return the job as ``jobs show --json`` and ``run --json`` print it."""
-    return {**summary_dict(job), "failures": dict(failures), "labels": dict(labels)}
+def as_dict(job: Job, failures: Tally | None, labels: Tally | None) -> dict[str, object]:
+    """Return the job as ``jobs show --json`` and ``run --json`` print it; None: not counted."""
+    return {**summary_dict(job), "failures": failures, "labels": labels}
 
 
 def summary_dict(job: Job) -> dict[str, object]:
@@ -86,8 +89,8 @@ def row(job: Job) -> list[str]:
     ]
 
 
-def page(job: Job, failures: Mapping[str, int], labels: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Return the job as names with values, for a person."""
+def page(job: Job, failures: Tally | None, labels: Tally | None) -> list[tuple[str, str]]:
+    """Return the job as names with values, for a person; None: not counted."""
     return [
         ("job", job.handle if job.name is None else f"{job.name} ({job.public_id})"),
         *outline(job, failures, labels),
@@ -100,18 +103,14 @@ def page(job: Job, failures: Mapping[str, int], labels: Mapping[str, int]) -> li
     ]
 
 
-def outline(
-    job: Job, failures: Mapping[str, int], labels: Mapping[str, int]
-) -> list[tuple[str, str]]:
+def outline(job: Job, failures: Tally | None, labels: Tally | None) -> list[tuple[str, str]]:
     """Return what counts in a job: status, counts, failures by code, the top labels."""
     status = f"{job.status}: {job.reason}" if job.reason else str(job.status)
     lines = [("status", status), ("images", count_sentence(job.counts))]
     if job.notice:
         lines.append(("notice", job.notice))
-    if failures:
-        lines.append(("failures", _tally(list(failures.items()))))
-    if labels:
-        lines.append(("labels", _tally(list(labels.items()), _TOP_LABELS)))
+    lines += _tally("failures", failures)
+    lines += _tally("labels", labels, _TOP_LABELS)
     return lines
 
 
@@ -123,10 +122,13 @@ def count_sentence(counts: Counts) -> str:
     return f"{counts.total:,}: {', '.join(parts)}"
 
 
-def _tally(found: Sequence[tuple[str, int]], most: int | None = None) -> str:
-    shown = ", ".join(f"{name} {number:,}" for name, number in found[:most])
-    more = len(found) - len(found[:most])
-    return f"{shown}, and {more:,} more" if more else shown
+def _tally(what: str, found: Tally | None, most: int | None = None) -> Iterator[tuple[str, str]]:
+    if found is None:
+        yield what, f"counted at the end: there are more than {COUNTED_AT_MOST:,} already"
+    elif found:
+        shown = ", ".join(f"{name} {number:,}" for name, number in [*found.items()][:most])
+        more = len(found) - len([*found][:most])
+        yield what, f"{shown}, and {more:,} more" if more else shown
 
 
 def _stated(options: Mapping[str, object]) -> list[tuple[str, object]]:

@@ -1,0 +1,65 @@
+"""What `jobs show` counts is cheap, however large the job is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import ledger, tables
+from pipeline.cli.jobs import tallies
+from pipeline.cli.jobs.tallies import count_by_code, count_by_label
+from pipeline.cli.jobs.view import as_dict, page
+from pipeline.queries.jobs import get_job_by_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import SmallJob
+    from integration.conftest import Books
+
+    from pipeline.database.database import Database
+    from pipeline.records import Job
+
+    Counted = tuple[Job, dict[str, int] | None, dict[str, int] | None]
+
+
+@pytest.fixture
+def running(database: Database, books: Books, submit_small: Callable[..., SmallJob]) -> SmallJob:
+    """A job of ten images, of which two failed and two are classified."""
+    small = submit_small(database)
+    outcomes = [*books.failed([0, 1]), *books.classified([2, 3])]
+    ledger.finish(database, books.take(small.id), small.model, outcomes, books.made)
+    return small
+
+
+def count(database: Database, job_id: int) -> Counted:
+    with database.reading() as connection:
+        job = get_job_by_number(connection, job_id)
+        return job, count_by_code(connection, job), count_by_label(connection, job)
+
+
+def test_a_small_running_job_is_counted(database: Database, running: SmallJob) -> None:
+    assert count(database, running.id)[1:] == ({"not_found": 2}, {"label 0": 2})
+
+
+def test_a_large_running_job_is_counted_at_its_end(
+    database: Database, running: SmallJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tallies, "COUNTED_AT_MOST", 1)
+    job, failures, labels = count(database, running.id)
+    assert (failures, labels) == (None, None)
+    shown = dict(page(job, failures, labels))
+    assert shown["labels"].startswith("counted at the end")
+    assert shown["failures"].startswith("counted at the end")
+    assert as_dict(job, failures, labels)["labels"] is None
+    ledger.cancel(database, running.id)
+    assert count(database, running.id)[1:] == ({"not_found": 2}, {"label 0": 2})
+
+
+def test_a_finished_job_shows_what_was_stored(
+    database: Database, books: Books, running: SmallJob
+) -> None:
+    ledger.cancel(database, running.id)
+    books.change(tables.jobs, histogram={"cat": 7})
+    assert count(database, running.id)[2] == {"cat": 7}

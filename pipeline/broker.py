@@ -25,6 +25,8 @@ _SET_IT = "set --broker-url or IMAGEMILL_BROKER_URL"
 #: How long one command to Redis may take, in seconds. Without it a half-open connection hangs a
 #: worker for ever.
 _SOCKET_TIMEOUT_S = 5
+#: Connections of one broker at most; who needs another waits.
+_CONNECTIONS = 8
 _TRANSPORT = {
     "visibility_timeout": 300,
     "unacked_restore_interval": 10,
@@ -76,8 +78,15 @@ class Broker:
     """Sends messages and counts those that wait; may be used by any thread."""
 
     def __init__(self, url: str, app: Celery | None = None) -> None:
+        from kombu.pools import ProducerPool
+
         self._app = app or make_celery(url)
         self.address = show_address(url)
+        # Pools of its own: kombu's are shared by the process, and closed for all at once.
+        self._connections: Any = self._app.connection_for_write().Pool(limit=_CONNECTIONS)
+        self._producers: Any = ProducerPool(  # type: ignore[no-untyped-call]
+            self._connections, limit=_CONNECTIONS
+        )
 
     def send(self, messages: Sequence[Message]) -> None:
         """Send one message for each chunk, all in one round trip.
@@ -91,7 +100,7 @@ class Broker:
 
     def length(self, priority: Priority) -> int:
         """Return how many messages wait in a queue. Raises BrokerError."""
-        with self._translated(), self._app.pool.acquire(block=True) as connection:
+        with self._translated(), self._connections.acquire(block=True) as connection:
             length: int = connection.default_channel.client.llen(QUEUES[priority])
             return length
 
@@ -102,7 +111,8 @@ class Broker:
 
     def close(self) -> None:
         """Close every connection."""
-        self._app.pool.force_close_all()
+        self._producers.force_close_all()
+        self._connections.force_close_all()
 
     def _publish(self, message: Message, producer: Any) -> None:
         what = f"job {message.job_id}, chunk {message.number}"
@@ -119,7 +129,7 @@ class Broker:
         )
 
     def _producing(self) -> AbstractContextManager[Any]:
-        producers: AbstractContextManager[Any] = self._app.producer_pool.acquire(block=True)
+        producers: AbstractContextManager[Any] = self._producers.acquire(block=True)
         return producers
 
     def _translated(self) -> AbstractContextManager[None]:

@@ -15,3 +15,12 @@ Done = subprocess.CompletedProcess[str]
 
 #: The fixture ``imagemill``: ``(*words, stdin="", **environment)``.
 Run = Callable[..., Done]
+
+
+def assert_refused(done: Done, sentence: str) -> None:
+    """Fail unless the command left with 2 and said one sentence, with ``sentence`` in it."""
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("imagemill: ")
+    assert done.stderr.count("\n") == 1
+    assert sentence in done.stderr

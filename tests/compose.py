@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,7 @@ def read_compose(given: Mapping[str, str] = GIVEN) -> dict[str, Any]:
 
     A key that stands twice is an error, as it is to an engine.
     """
-    content = YAML(typ="safe", pure=True).load(COMPOSE_FILE.read_text(encoding="utf-8"))
-    filled: dict[str, Any] = _fill(content, given)
+    filled: dict[str, Any] = _fill(_load(), given)
     return filled
 
 
@@ -72,6 +72,11 @@ def words_of(service: Mapping[str, Any]) -> list[str]:
 def is_ours(service: Mapping[str, Any]) -> bool:
     """Tell whether a service runs the image of the Dockerfile."""
     return "build" in service
+
+
+@cache
+def _load() -> Any:
+    return YAML(typ="safe", pure=True).load(COMPOSE_FILE.read_text(encoding="utf-8"))
 
 
 def _fill(value: Any, given: Mapping[str, str]) -> Any:

@@ -53,7 +53,8 @@ def expire_leases(database: Database) -> Losses:
     late = (_chunk.state == RUNNING, _chunk.lease_until < from_now(), _chunk.job_id.in_(ours))
     look = sa.select(_chunk.job_id, _chunk.number, _chunk.token).where(*late)
     look = look.order_by(_chunk.lease_until).limit(_AT_ONCE)
-    keys = database.attempt(lambda c: [row._t for row in c.execute(look)], write=False)
+    rows = database.attempt(lambda c: c.execute(look).all(), write=False)
+    keys = [(row.job_id, row.number, row.token) for row in rows]
     losses = Losses()
     for key in keys:
         # Collected outside: a transaction that is run again must not count twice.

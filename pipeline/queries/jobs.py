@@ -122,6 +122,9 @@ def list_open_images(conn: sa.Connection, job_id: int, first: int, last: int) ->
         sa.select(outcomes.c.index)
         .where(outcomes.c.job_id == images.c.job_id, outcomes.c.index == images.c.index)
         .correlate(images)
+        # Looked up image by image: PostgreSQL may not make a join of it. Where its statistics do
+        # not know the job yet, it would read every outcome of the job for every image.
+        .offset(0)
     )
     query = (
         sa.select(images.c.index, images.c.uri)

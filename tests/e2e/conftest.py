@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from command import COMMAND, Done, Run
 from wheels import build_wheel, install_wheel
 
-from pipeline.database.database import upgrade_database
+from pipeline.database.database import Database, open_database, upgrade_database
+
+if TYPE_CHECKING:
+    from conftest import SmallJob
 
 #: No command of these tests may take longer, in seconds.
 _TIMEOUT_S = 120
+#: Nobody listens there.
+_NO_BROKER = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +87,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command of a new environment that holds the wheel; dependencies are those at hand."""
     return install_wheel(wheel, tmp_path_factory.mktemp("venv"))
+
+
+@pytest.fixture
+def own_database(sqlite_url: str) -> Iterator[Database]:
+    """A fresh database that the test alone has, open."""
+    opened = open_database(sqlite_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def command(imagemill: Run, sqlite_url: str) -> Run:
+    """The command on ``own_database``, without a broker."""
+    return partial(imagemill, IMAGEMILL_DATABASE_URL=sqlite_url, IMAGEMILL_BROKER_URL=_NO_BROKER)
+
+
+@pytest.fixture
+def waiting_job(own_database: Database, submit_small: Callable[..., SmallJob]) -> SmallJob:
+    """The job ``my job`` in ``own_database``: ten images in chunks of four, none begun."""
+    return submit_small(own_database, name="my job")

@@ -10,14 +10,15 @@ from command import Run
 from pipeline.config import Settings
 
 COMMANDS = [
-    "classify", "run", "jobs", "jobs list", "jobs show", "jobs delete",
+    "classify", "run", "jobs", "jobs list", "jobs show", "jobs watch",
+    "jobs cancel", "jobs resume", "jobs retry", "jobs delete",
     "predictions", "predictions list", "predictions count", "predictions export",
     "weights", "weights download", "weights show", "db", "db upgrade", "db check",
     "doctor", "demo",
 ]  # fmt: skip
 READS = [
-    "classify", "run", "jobs list", "jobs show", "predictions list", "predictions count",
-    "weights show", "db check", "doctor",
+    "classify", "run", "jobs list", "jobs show", "jobs watch", "predictions list",
+    "predictions count", "weights show", "db check", "doctor",
 ]  # fmt: skip
 
 

@@ -1,133 +1,29 @@
-"""Each service of the compose file: its very command and environment, in a clean environment.
-
-The engine's part is played here: names and ports of its network become those of 127.0.0.1.
-"""
+"""Each service of the compose file: its very command and environment, in a clean environment."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import psycopg
 import pytest
-from compose import GIVEN, environment_of, read_services, words_of
+from compose import GIVEN, words_of
+from machine import ComposedRedis, Machine, connect
 from postgres_server import PostgresServer, copy_folder
-from redis import Redis, exceptions
-from redis_binary import get_redis_binary
-from services import Service, find_free_port
-from waiting import wait_for
+from redis import exceptions
+from services import find_free_port
 
 #: What a password may hold: PostgreSQL's any character, Redis's what needs no escape in an address.
 _GIVEN = GIVEN | {
     "IMAGEMILL_POSTGRES_PASSWORD": "p@s:s/w%r$d '\"#",
     "IMAGEMILL_FLOWER_PASSWORD": "F1",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where services run: the command's folder, the user's, and what the network's names mean."""
-
-    programs: Path
-    home: Path
-    given: dict[str, str]
-    names: dict[str, str]
-
-    def service(self, name: str) -> dict[str, Any]:
-        """Return a service as it is to be run here."""
-        text = json.dumps(read_services(self.given)[name])
-        for there, here in self.names.items():
-            text = text.replace(there, here)
-        service: dict[str, Any] = json.loads(text)
-        return service
-
-    def environment(self, name: str) -> dict[str, str]:
-        """Return all that a service finds in its environment."""
-        path = f"{self.programs}:{os.environ['PATH']}"
-        home = {"HOME": str(self.home), "TORCH_HOME": str(self.home / "torch"), "PATH": path}
-        return home | environment_of(self.service(name))
-
-    def start(self, name: str, *words: str) -> subprocess.Popen[str]:
-        """Start a service, or a command in its place."""
-        command = words_of(self.service(name))
-        command[1:] = words or command[1:]
-        return subprocess.Popen(
-            [shutil.which(command[0], path=str(self.programs)) or command[0], *command[1:]],
-            env=self.environment(name),
-            cwd=self.home,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(self, name: str, *words: str) -> str:
-        """Run a service to its end, which is to be a good one; return what it said."""
-        with self.start(name, *words) as process:
-            said = process.communicate(timeout=120)[0]
-        assert process.returncode == 0, said
-        return said
-
-    def is_healthy(self, name: str) -> bool:
-        """Ask a service's own health check."""
-        kind, *command = self.service(name)["healthcheck"]["test"]
-        if kind == "CMD-SHELL":
-            command = ["sh", "-c", *command]
-        command[0] = shutil.which(command[0], path=str(self.programs)) or command[0]
-        done = subprocess.run(command, env=self.environment(name), capture_output=True, check=False)
-        return done.returncode == 0
-
-    @contextmanager
-    def running(self, name: str) -> Iterator[subprocess.Popen[str]]:
-        """Start a service, wait until it is healthy, and stop it; it is to leave with 0."""
-        with self.start(name) as process:
-            try:
-                wait_for(lambda: process.poll() is not None or self.is_healthy(name), 60, name)
-                assert process.poll() is None, process.communicate()[0]
-                yield process
-                process.send_signal(signal.SIGTERM)
-                said = process.communicate(timeout=60)[0]
-            finally:
-                process.kill()
-        assert process.returncode == 0, said
-        assert "Traceback" not in said
-
-
-class ComposedRedis(Service):
-    """A Redis server that the compose file's command starts."""
-
-    def __init__(self, programs: Path) -> None:
-        super().__init__(Path(tempfile.mkdtemp(prefix="imagemill-redis-")))
-        binary = Path(get_redis_binary())
-        here = f'"$@" --port {self.port} --bind 127.0.0.1 --dir {self.folder}'
-        _write_program(programs / "redis-server", f"exec {binary} {here}")
-        client = binary.with_name("redis-cli")
-        _write_program(programs / "redis-cli", f'exec {client} -p {self.port} "$@"')
-
-    def answers(self) -> bool:
-        """Tell whether it listens."""
-        with Redis("127.0.0.1", self.port) as client:
-            try:
-                return bool(client.ping())
-            except exceptions.AuthenticationError:
-                return True
-            except (exceptions.ConnectionError, exceptions.BusyLoadingError):
-                return False
-
-
-def _write_program(path: Path, line: str) -> None:
-    path.write_text(f"#!/bin/sh\n{line}\n")
-    path.chmod(0o755)
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +40,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def machine(installed: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """A machine without any service."""
     given = _GIVEN | {"IMAGEMILL_PICTURES": str(pictures)}
-    ports = {there: str(find_free_port()) for there in ("9464", "5555")}
-    names = ports | {"0.0.0.0": "127.0.0.1"}
-    return Machine(installed.parent, tmp_path_factory.mktemp("home"), given, names)
+    names = {"0.0.0.0": "127.0.0.1"}
+    ports = {name: find_free_port() for name in ("worker", "worker-cpu", "flower")}
+    return Machine(installed.parent, tmp_path_factory.mktemp("home"), given, names, ports)
 
 
 @pytest.fixture(scope="module")
@@ -193,10 +89,10 @@ def test_redis_keeps_everything_and_lets_nobody_in_without_its_password(
     with_redis: Machine,
 ) -> None:
     assert with_redis.is_healthy("redis")
-    host, _, port = with_redis.names["redis:6379"].partition(":")
-    with Redis(host, int(port)) as stranger, pytest.raises(exceptions.AuthenticationError):
+    port = int(with_redis.names["redis:6379"].partition(":")[2])
+    with connect(port) as stranger, pytest.raises(exceptions.AuthenticationError):
         stranger.ping()
-    with Redis(host, int(port), password=_GIVEN["IMAGEMILL_REDIS_PASSWORD"]) as client:
+    with connect(port, _GIVEN["IMAGEMILL_REDIS_PASSWORD"]) as client:
         wanted = {
             "appendonly": "yes",
             "appendfsync": "everysec",
@@ -213,22 +109,17 @@ def test_a_second_migration_changes_nothing_and_any_command_can_be_run(cluster: 
     assert "Usage: imagemill" in cluster.run("imagemill")
 
 
-def test_a_cpu_worker_gets_ready_carries_a_job_and_drains(cluster: Machine, pictures: Path) -> None:
-    with cluster.running("worker-cpu"):
+def test_the_workers_get_ready_carry_a_job_and_drain(cluster: Machine, pictures: Path) -> None:
+    with cluster.running("worker", "worker-cpu"):
         said = cluster.run("imagemill", "submit", str(pictures), "--weights", "demo", "--json")
         job = json.loads(said.splitlines()[-1])
         assert job["status"] == "completed"
         assert job["counts"]["succeeded"] == 12
 
 
-def test_the_worker_for_all_gpus_gets_ready_and_leaves(cluster: Machine) -> None:
-    with cluster.running("worker"):
-        pass
-
-
 def test_flower_answers_those_who_know_the_password(with_redis: Machine) -> None:
     with with_redis.running("flower"):
-        url = f"http://127.0.0.1:{with_redis.names['5555']}/workers"
+        url = f"http://127.0.0.1:{with_redis.ports['flower']}/workers"
         browser = build_opener(ProxyHandler({}))
         with pytest.raises(HTTPError) as refused:
             browser.open(url, timeout=10)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from pipeline import ledger, tables
 from pipeline.cli.jobs import tallies
 from pipeline.cli.jobs.tallies import count_by_code, count_by_label
 from pipeline.cli.jobs.view import as_dict, page
-from pipeline.queries.jobs import get_job_by_number
+from pipeline.queries.jobs import get_job_by_number, list_jobs
+from pipeline.records import Counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,3 +65,21 @@ def test_a_finished_job_shows_what_was_stored(
     ledger.cancel(database, running.id)
     books.change(tables.jobs, histogram={"cat": 7})
     assert count(database, running.id)[2] == {"cat": 7}
+
+
+def test_the_counts_of_jobs_are_read_from_their_chunks_alone(
+    database: Database, running: SmallJob
+) -> None:
+    said: list[str] = []
+
+    @sa.event.listens_for(database.engine, "before_cursor_execute")
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        said.append(statement)
+
+    with database.reading() as connection:
+        (listed,) = list_jobs(connection)
+        assert listed == get_job_by_number(connection, running.id)
+    assert listed.counts == Counts(10, 2, 2)
+    text = " ".join(said)
+    assert "chunks" in text
+    assert not any(bulk in text for bulk in ("images", "outcomes", "predictions"))

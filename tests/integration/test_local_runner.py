@@ -33,8 +33,8 @@ from pipeline.storage.rows import load_stored_model
 from workers.engine.engine import Engine
 from workers.leases import Lease
 from workers.processing import _final, process_chunk
-from workers.watch.metrics import ChunkEnd
 from workers.runner import LocalRunner
+from workers.watch.metrics import ChunkEnd
 
 
 @pytest.fixture

@@ -104,8 +104,10 @@ def test_each_test_has_an_empty_redis_database(
 
 
 def test_a_server_that_does_not_start_says_why() -> None:
+    server = RedisServer(maxmemory="much")
     with pytest.raises(AssertionError, match="argument must be a memory value"):
-        RedisServer(maxmemory="much").start()
+        server.start()
+    server.stop()
 
 
 def test_a_server_outlives_the_thread_that_started_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,8 +84,8 @@ def test_a_database_that_stays_away_ends_the_watch(
 
     read = watching._read_job
     monkeypatch.setattr(watching, "_read_job", away)
-    monkeypatch.setattr(watching.time, "sleep", sleep)
-    monkeypatch.setattr(watching.time, "monotonic", lambda: now[0])
+    clock = SimpleNamespace(sleep=sleep, monotonic=lambda: now[0])
+    monkeypatch.setattr(watching, "time", clock)
     with pytest.raises(DatabaseError, match="away"):
         watch(database, small.id, lambda _: None)
     # Seven failures, one answer, and ten minutes from then on.

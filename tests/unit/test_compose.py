@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-import typer
+from cli_words import find_unknown
 from compose import (
     COMPOSE_FILE,
     DOCKERFILE,
@@ -22,7 +22,6 @@ from compose import (
     words_of,
 )
 
-from pipeline.cli.main import app
 from pipeline.config import Settings
 from pipeline.database.address import read_address
 from workers.child import Patience
@@ -150,12 +149,7 @@ def test_the_image_of_a_server_has_its_major_version(service: dict[str, Any]) ->
 def test_its_words_are_a_command_of_ours(service: dict[str, Any]) -> None:
     program, *words = words_of(service)
     assert program == "imagemill"
-    command: Any = typer.main.get_command(app)
-    while words and words[0] in getattr(command, "commands", {}):
-        command = command.commands[words.pop(0)]
-    options = {option for its in command.params for option in its.opts} | {"--help"}
-    assert {word for word in words if word.startswith("-")} <= options
-    assert not hasattr(command, "commands") or words == ["--help"]
+    assert find_unknown(words) == []
 
 
 @each(OURS)

@@ -29,7 +29,7 @@ _UNITS_S = {"h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
 def delete(
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", hidden=True)] = None,
+    job: Annotated[str | None, typer.Argument(metavar="JOB", hidden=True)] = None,
     older_than: Annotated[
         str | None,
         typer.Option(metavar="AGE", help="Every job that ended so long ago: 12h, 30d or 2w."),

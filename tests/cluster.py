@@ -1,0 +1,185 @@
+"""A small cluster: real worker processes around a database and a broker, with short times."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import sqlalchemy as sa
+from job_books import recount
+from null_engine import answer
+from programs import PATIENCE_S, Nursery, Program
+from redis import Redis
+from waiting import wait_for
+
+from pipeline import tables
+from pipeline.broker import QUEUES, Broker
+from pipeline.config import load_settings
+from pipeline.database.database import Database, open_database
+from pipeline.queries.jobs import get_job_by_number
+from pipeline.records import Counts, ImageRef, Job, Priority
+from pipeline.sources import SourceOptions
+
+#: Settings of every worker, in seconds; tests shorten some further.
+SHORT = {"LEASE_S": "2", "SWEEP_S": "0.5", "RESEND_S": "2", "DRAIN_S": "20"}
+_PORT = re.compile(r"metrics at port (\d+)")
+_METRIC = re.compile(r'^(\w+)(?:\{([^}]*)\})? (\S+)$')
+
+
+class Worker:
+    """A worker process of a cluster."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._port: str | None = None
+
+    def wait_until_ready(self) -> Worker:
+        """Wait until it takes chunks."""
+        wait_for(self.is_ready, PATIENCE_S, f"a ready worker ({self.program.log})")
+        return self
+
+    def is_ready(self) -> bool:
+        """Whether it takes chunks, and nothing is wrong with it."""
+        assert self.program.lives, self.program.said()[-3000:]
+        return self._ask("/readyz")[0] == 200
+
+    def trouble(self) -> str:
+        """Return what its readiness probe has to say."""
+        return self._ask("/readyz")[1]
+
+    def metric(self, name: str, label: str = "") -> float:
+        """Return the sum of a metric's series, or of those that have the label's value."""
+        found = (_METRIC.match(line) for line in self._ask("/metrics")[1].splitlines())
+        return sum(
+            float(one[3])
+            for one in found
+            if one and one[1] == f"imagemill_{name}" and f'"{label}"' in (one[2] or '""') + '""'
+        )
+
+    def _ask(self, path: str) -> tuple[int, str]:
+        if self._port is None:
+            port = _PORT.search(self.program.said())
+            if port is None:
+                return 0, ""
+            self._port = port[1]
+        with suppress(URLError, TimeoutError):
+            try:
+                with urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as reply:
+                    return reply.status, reply.read().decode()
+            except HTTPError as error:
+                with error:
+                    return error.code, error.read().decode()
+        return 0, ""
+
+
+class Cluster:
+    """Workers around one database and one broker; ``broker`` may be a proxy's address."""
+
+    def __init__(self, nursery: Nursery, folder: Path, database: str, broker: str) -> None:
+        self.database = open_database(database)
+        self.broker = broker
+        self._nursery = nursery
+        self._folder = folder
+        self._own = {"DATABASE_URL": database, "BROKER_URL": broker, "METRICS_PORT": "0"}
+        self._programs: list[Program] = []
+
+    def start(self, app: str = "null_app", **settings: str) -> Worker:
+        """Start a worker without waiting for it; settings by name (``LEASE_S="1"``)."""
+        options = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+        words = ["celery", "--quiet", "-A", app, "worker", *options]
+        return Worker(self.run(*words, **settings))
+
+    def run(self, *words: str, **settings: str) -> Program:
+        """Start any ``python -m WORDS`` with the cluster's settings."""
+        named = {**SHORT, "DEVICE": "cpu", "CONCURRENCY": "4", **self._own, **settings}
+        environment = {f"IMAGEMILL_{name}": value for name, value in named.items()}
+        program = self._nursery.start(words, environment, self._folder)
+        self._programs.append(program)
+        return program
+
+    def submit(self, *uris: str, chunk_size: int = 4, name: str | None = None) -> int:
+        """Submit a job of these images by way of `imagemill submit`; return its number."""
+        return self.try_to_submit(*uris, chunk_size=chunk_size, name=name)[0]
+
+    def try_to_submit(
+        self, *uris: str, chunk_size: int = 4, name: str | None = None
+    ) -> tuple[int, str | None]:
+        """Submit a job; return its number, and why nothing of it could be sent yet."""
+        from workers.submission import Submission, submit_job
+
+        settings = load_settings(weights="demo", chunk_size=chunk_size, broker_url=self.broker)
+        broker = Broker(self.broker)
+        text = io.StringIO("".join(f"{uri}\n" for uri in uris))
+        wanted = Submission(
+            *(self.database, broker, settings, ("-",), SourceOptions(), name),
+            *(Priority.BULK, None, text),
+        )
+        try:
+            stored = submit_job(wanted)
+        finally:
+            broker.close()
+        return stored.job.id, stored.unsent
+
+    def job(self, job_id: int) -> Job:
+        """Return a job as it is now."""
+        with self.database.reading() as connection:
+            return get_job_by_number(connection, job_id)
+
+    def wait_until_done(self, job_id: int, within_s: float = 0.0) -> float:
+        """Wait for the end of a job, ``within_s`` and a busy machine's delay; return how long."""
+        started = time.monotonic()
+        wait_for(lambda: self.job(job_id).finished_at, within_s + PATIENCE_S, f"job {job_id}'s end")
+        return time.monotonic() - started
+
+    def wait_until_running(self, job_id: int, chunks: int = 1) -> None:
+        """Wait until so many chunks of a job are in some worker's hands."""
+        wait_for(lambda: self.count_chunks(job_id, "running") >= chunks, PATIENCE_S, "a claim")
+
+    def count_chunks(self, job_id: int, state: str) -> int:
+        """Return how many chunks of a job are in a state."""
+        return sum(chunk["state"] == state for chunk in self.chunks(job_id))
+
+    def chunks(self, job_id: int) -> list[dict[str, object]]:
+        """Return the rows of a job's chunks."""
+        rows = sa.select(tables.chunks).where(tables.chunks.c.job_id == job_id)
+        with self.database.reading() as connection:
+            return [dict(row._mapping) for row in connection.execute(rows)]
+
+    def check(self, job_id: int, but: Sequence[str] = ()) -> Counts:
+        """Recount a completed job from its rows; each answer is the engine's, but for ``but``."""
+        counts = recount(self.database, job_id)
+        assert self.job(job_id).status == "completed"
+        assert counts.succeeded + counts.failed == counts.total
+        for index, uri, label, code in self._outcomes(job_id):
+            if uri not in but:
+                (made,) = answer([ImageRef(index, uri)], 1).outcomes
+                expected = (None, made.failure.code) if made.failure else (made.scores[0].index, None)
+                assert (label, code) == expected, uri
+        return counts
+
+    def wait_until_broker_is_empty(self) -> None:
+        """Wait until no message is left, in a queue or in anybody's hands."""
+        with Redis.from_url(self.broker, socket_timeout=5) as client:
+            names = [*QUEUES.values(), "unacked", "unacked_index"]
+            wait_for(lambda: not client.exists(*names), PATIENCE_S, "the broker's emptiness")
+
+    def close(self) -> None:
+        """Kill what still lives."""
+        for program in self._programs:
+            program.kill()
+        self.database.close()
+
+    def _outcomes(self, job_id: int) -> list[tuple[int, str, int | None, str | None]]:
+        image, outcome, label = tables.images.c, tables.outcomes.c, tables.labels.c
+        joined = tables.images.outerjoin(
+            tables.outcomes, sa.and_(image.job_id == outcome.job_id, image.index == outcome.index)
+        ).outerjoin(tables.labels, outcome.label_id == label.id)
+        rows = sa.select(image.index, image.uri, label.index, outcome.code).select_from(joined)
+        with self.database.reading() as connection:
+            return [row._t for row in connection.execute(rows.where(image.job_id == job_id))]

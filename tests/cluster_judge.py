@@ -1,0 +1,124 @@
+"""The judge of a simulated cluster: what must hold after every step, whatever was done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from cluster import Cluster
+from job_books import recount
+
+from pipeline import tables
+
+_STOPPED = ("cancelled", "failed")
+_chunk, _outcome = tables.chunks.c, tables.outcomes.c
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The rows of the job at one moment."""
+
+    job: sa.Row[Any]
+    chunks: dict[int, sa.Row[Any]]
+    #: Label and code by index.
+    outcomes: dict[int, tuple[int | None, str | None]]
+
+    def open_images(self, number: int) -> list[int]:
+        chunk = self.chunks[number]
+        return [i for i in range(chunk.first, chunk.last + 1) if i not in self.outcomes]
+
+
+class Judge:
+    """Compares the rows with what was true before, and with what must always be true."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._numbers: set[int] = set()
+        self._before = self.look()
+
+    def look(self) -> Snapshot:
+        """Read the rows."""
+        job_id = self._cluster.job.id
+        with self._cluster.database.reading() as connection:
+            job = connection.execute(sa.select(tables.jobs).filter_by(id=job_id)).one()
+            chunks = connection.execute(
+                sa.select(tables.chunks).filter_by(job_id=job_id).order_by(_chunk.first)
+            ).all()
+            found = sa.select(_outcome.index, _outcome.label_id, _outcome.code)
+            outcomes = connection.execute(found.filter_by(job_id=job_id)).all()
+        return Snapshot(
+            job,
+            {chunk.number: chunk for chunk in chunks},
+            {row[0]: (row[1], row[2]) for row in outcomes},
+        )
+
+    def check(self, *acts: str) -> None:
+        """Raise AssertionError when a promise is broken; ``acts`` are what a user did just now."""
+        now = self.look()
+        self._check_chunks(now)
+        self._check_job(now)
+        self._check_outcomes(now)
+        self._compare_tokens(now)
+        self._compare_outcomes(now, "retry" in acts)
+        if "resume" not in acts and "retry" not in acts:
+            before, after = self._before.job.status, now.job.status
+            assert before not in (*_STOPPED, "completed") or after == before, (before, after)
+        self._before = now
+
+    def check_books(self) -> None:
+        """Compare the rows with what people read."""
+        if self._cluster.job.submitted:
+            recount(self._cluster.database, self._cluster.job.id)
+
+    def _check_chunks(self, now: Snapshot) -> None:
+        expected, waiting = 0, 0
+        for number, chunk in now.chunks.items():
+            assert chunk.first == expected, "chunks leave no image out, and share none"
+            expected = chunk.last + 1
+            codes = [now.outcomes[i][1] for i in range(chunk.first, expected) if i in now.outcomes]
+            failed = sum(code is not None for code in codes)
+            assert (chunk.succeeded, chunk.failed) == (len(codes) - failed, failed), chunk
+            assert (chunk.state == "done") == (not now.open_images(number)), chunk
+            assert (chunk.state == "running") == (chunk.lease_until is not None), chunk
+            waiting += chunk.state == "queued" and chunk.sent_at is not None
+        assert expected == self._cluster.job.stored
+        assert waiting <= self._cluster.send_ahead, f"{waiting} messages wait"
+
+    def _check_job(self, now: Snapshot) -> None:
+        states = {chunk.state for chunk in now.chunks.values()}
+        if not self._cluster.job.submitted:
+            assert now.job.status == "pending"
+            assert states <= {"queued"}
+            assert all(chunk.sent_at is None for chunk in now.chunks.values())
+        if now.job.status == "completed":
+            assert states == {"done"}
+            assert len(now.outcomes) == self._cluster.job.images
+        if now.job.status in _STOPPED:
+            assert states <= {"done", "cancelled"}
+        else:
+            assert "cancelled" not in states
+
+    def _check_outcomes(self, now: Snapshot) -> None:
+        job = self._cluster.job
+        for index, (label, code) in now.outcomes.items():
+            assert code is not None or label == job.model.label_ids[index % 2]
+            assert (code == "worker_crashed") == (index in job.poison), f"image {index}: {code}"
+
+    def _compare_tokens(self, now: Snapshot) -> None:
+        for number, chunk in now.chunks.items():
+            before = self._before.chunks.get(number)
+            if before is None:
+                assert number not in self._numbers, f"number {number} was given again"
+                continue
+            changed = (before.state, self._before.open_images(number)) != (
+                chunk.state,
+                now.open_images(number),
+            )
+            assert chunk.token > before.token or (chunk.token == before.token and not changed)
+        self._numbers |= set(now.chunks)
+
+    def _compare_outcomes(self, now: Snapshot, retried: bool) -> None:
+        for index, outcome in self._before.outcomes.items():
+            undone = retried and outcome[1] is not None
+            assert undone or now.outcomes.get(index) == outcome, f"image {index} lost its outcome"

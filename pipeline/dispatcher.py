@@ -50,6 +50,11 @@ class Dispatcher:
         except BrokerError as error:
             log.warning("left to the sweeper: %s", error)
 
+    def try_to_send_again(self, message: Message) -> None:
+        """Send a chunk whose message was taken for nothing, or leave it to the sweeper."""
+        ledger.unmark(self._database, [message])
+        self.try_to_top_up(message.job_id)
+
     def try_to_top_up(self, job_id: int) -> None:
         """Send the job's next chunks, or leave them to the sweeper."""
         try:

@@ -182,4 +182,5 @@ class Cluster:
         ).outerjoin(tables.labels, outcome.label_id == label.id)
         rows = sa.select(image.index, image.uri, label.index, outcome.code).select_from(joined)
         with self.database.reading() as connection:
-            return [row._t for row in connection.execute(rows.where(image.job_id == job_id))]
+            found = connection.execute(rows.where(image.job_id == job_id))
+            return [tuple(row) for row in found]

@@ -1,4 +1,4 @@
-"""Clusters of real worker processes, on PostgreSQL unless a test wants another database."""
+"""Clusters of real worker processes, on the database that a test module chooses."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def make_cluster(nursery: Nursery, tmp_path: Path) -> Iterator[MakeCluster]:
     yield make
     for cluster in made:
         cluster.close()
+
+
+@pytest.fixture
+def cluster(make_cluster: MakeCluster, database_url: str, redis_url: str) -> Cluster:
+    """A cluster without a worker yet, on a fresh database and an empty broker."""
+    return make_cluster(database_url, redis_url)

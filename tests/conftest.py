@@ -32,7 +32,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("imagemill", deadline=None, max_examples=40, database=None)
 settings.load_profile("imagemill")
 
-pytest_plugins = ["server_fixtures"]
+pytest_plugins = ["server_fixtures", "cluster_fixtures"]
 
 _FOLDER = Path(__file__).parent
 _OTHER_SERVER = os.environ.get("IMAGEMILL_TEST_DATABASE_URL")

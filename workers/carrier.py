@@ -12,6 +12,7 @@ from pipeline import ledger
 from pipeline.database.database import Database
 from pipeline.dispatcher import Dispatcher
 from pipeline.errors import DatabaseError, EngineError
+from pipeline.pace import Pace
 from pipeline.queries.rules import find_rules
 from pipeline.records import Claim, JobRules, Message
 from pipeline.storage.rows import note_on_job
@@ -58,6 +59,7 @@ class Carrier:
         self._crew = crew
         # A job's rules never change; None (the job is gone) stays so, too.
         self._find_rules = lru_cache(maxsize=256)(self._read_rules)
+        self._pace_of = lru_cache(maxsize=256)(lambda _job_id: Pace())
 
     def carry(self, fields: tuple[object, ...]) -> None:
         """Carry the chunk of a message to its end; when this returns the message is done with.
@@ -82,7 +84,7 @@ class Carrier:
         with crew.gate.enter(message.solo):
             if crew.drain.begun.is_set():
                 # It waited too long at the gate: others shall have it.
-                crew.dispatcher.try_to_send([message])
+                crew.dispatcher.try_to_send_again(message)
                 return None
             claim = self._claim(message)
             if claim is None:
@@ -140,9 +142,16 @@ class Carrier:
         crew.metrics.observe_chunk(carried.outcomes, carried.provenance, carried.store_ms)
         failed = any(outcome.failure for outcome in carried.outcomes)
         if rules.limited and failed:
-            self._insist(lambda: ledger.enforce_budget(crew.database, claim.job_id))
+            self._judge(claim.job_id)
         if carried.end is ChunkEnd.DONE:
             self._insist(lambda: ledger.complete(crew.database, claim.job_id))
+
+    def _judge(self, job_id: int) -> None:
+        """Look after a job's failure budget, now and then: its end is judged in any case."""
+        pace = self._pace_of(job_id)
+        if pace.pause_s == 0:
+            with pace.look():
+                self._insist(lambda: ledger.enforce_budget(self._crew.database, job_id))
 
     def _lay_down(self, claim: Claim, absent: Absent) -> None:
         """Leave a chunk to workers that have what it needs, and say so."""

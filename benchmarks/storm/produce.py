@@ -6,6 +6,7 @@ has many small pieces, and rests between them, so that it can be killed in the m
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
 import sys
@@ -22,6 +23,7 @@ _AGAIN_S = 0.5
 
 def main() -> None:
     """Submit until standard input ends."""
+    faulthandler.register(10, all_threads=True)
     from pipeline import producer
     from workers import submission
 

@@ -25,7 +25,9 @@ def take_turn(database: Database, name: str, worker: str, lease_s: float) -> boo
     taken = insert(tables.turns).values(name=name, **values)
     free = sa.or_(_turn.lease_until < from_now(), _turn.worker == worker)
     taken = taken.on_conflict_do_update(index_elements=[_turn.name], set_=values, where=free)
-    return database.attempt(lambda connection: connection.execute(taken).rowcount) == 1
+    # Not its rowcount: PostgreSQL's driver does not tell it of an INSERT.
+    mine = taken.returning(_turn.name)
+    return database.attempt(lambda connection: connection.scalar(mine)) is not None
 
 
 def end_frozen_sessions(database: Database, lease_s: float) -> int:

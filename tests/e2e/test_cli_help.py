@@ -8,6 +8,7 @@ import pytest
 from command import Run
 
 from pipeline.config import Settings
+from workers.specs import RUN_CHUNK, SUBMIT_CHUNK
 
 COMMANDS = [
     "classify", "run", "jobs", "jobs list", "jobs show", "jobs watch",
@@ -51,7 +52,7 @@ def test_every_example_names_options_that_exist(helps: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["weights", "precision", "top_k", "device", "chunk_size", "max_wait_ms", "max_pixels"]
+    "option", ["weights", "precision", "top_k", "device", "max_wait_ms", "max_pixels"]
 )
 def test_the_help_names_the_true_default(helps: dict[str, str], option: str) -> None:
     default = Settings.model_fields[option].default
@@ -60,6 +61,14 @@ def test_the_help_names_the_true_default(helps: dict[str, str], option: str) -> 
     stated = re.search(rf"--{option.replace('_', '-')} .*?\[default: (.*?)\]", text)
     assert stated
     assert stated[1] == shown
+
+
+@pytest.mark.parametrize(("command", "size"), [("run", RUN_CHUNK), ("submit", SUBMIT_CHUNK)])
+def test_the_help_names_the_true_chunk_size(helps: dict[str, str], command: str, size: int) -> None:
+    text = " ".join(helps[command].split())
+    stated = re.search(r"--chunk-size .*?\[default: (\d+) in run, (\d+) in submit\]", text)
+    assert stated
+    assert int(stated[1 if command == "run" else 2]) == size
 
 
 def test_the_command_alone_shows_what_there_is(imagemill: Run) -> None:

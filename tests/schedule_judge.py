@@ -1,4 +1,4 @@
-"""The judge of a simulated cluster: what must hold after every step, whatever was done."""
+"""The judge of a toy cluster: what must hold after every step, whatever was done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from cluster import Cluster
+from toy_cluster import ToyCluster
 from job_books import recount
 
 from pipeline import tables
@@ -32,7 +32,7 @@ class Snapshot:
 class Judge:
     """Compares the rows with what was true before, and with what must always be true."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ToyCluster) -> None:
         self._cluster = cluster
         self._numbers: set[int] = set()
         self._before = self.look()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from cluster import RESEND_S, SWEEP_S, Cluster
-from cluster_judge import Judge, Snapshot
+from toy_cluster import RESEND_S, SWEEP_S, ToyCluster
+from schedule_judge import Judge, Snapshot
 
 from pipeline import ledger
 
@@ -14,7 +14,7 @@ SLOWEST_S = 1300.0
 _ENDED = ("completed", "cancelled", "failed")
 
 
-def recover(cluster: Cluster, judge: Judge) -> None:
+def recover(cluster: ToyCluster, judge: Judge) -> None:
     """Stop the faults, and let the job end; a job that was stopped goes on, and ends then."""
     cluster.database.at_next_commit = cluster.broker.trouble = None
     for thread in cluster.threads:
@@ -30,7 +30,7 @@ def recover(cluster: Cluster, judge: Judge) -> None:
     judge.check_books()
 
 
-def _work_off(cluster: Cluster, judge: Judge) -> None:
+def _work_off(cluster: ToyCluster, judge: Judge) -> None:
     passed_s = 0.0
     while passed_s <= SLOWEST_S:
         while any([cluster.step(thread, redelivers=False) for thread in cluster.threads]):

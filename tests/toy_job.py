@@ -1,4 +1,4 @@
-"""The job that a simulated cluster works on: piece by piece, with images that misbehave."""
+"""The job that a toy cluster works on: piece by piece, with images that misbehave."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ALIVE = ("pending", "running")
 
 
 @dataclass
-class ClusterJob:
+class ToyJob:
     """What is true of its images, whoever carries them."""
 
     images: int

@@ -1,4 +1,4 @@
-"""Schedules that mean harm to a simulated cluster, as hypothesis's rules."""
+"""Schedules that mean harm to a toy cluster, as hypothesis's rules."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from contextlib import suppress
 from typing import ClassVar
 
 import sqlalchemy as sa
-from cluster import PROCESSES, THREADS, Cluster
-from cluster_job import ClusterJob
-from cluster_judge import Judge
-from cluster_recovery import recover
+from toy_cluster import PROCESSES, THREADS, ToyCluster
+from toy_job import ToyJob
+from schedule_judge import Judge
+from schedule_recovery import recover
 from fake_broker import Trouble
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -39,12 +39,12 @@ class Schedule(RuleBasedStateMachine):
     @initialize(data=st.data(), images=st.integers(1, 6), chunk_size=st.integers(1, 3))
     def start(self, data: st.DataObject, images: int, chunk_size: int) -> None:
         some = st.sets(st.integers(0, images - 1))
-        job = ClusterJob(images, chunk_size, data.draw(st.sampled_from([None, None, 0.5])))
+        job = ToyJob(images, chunk_size, data.draw(st.sampled_from([None, None, 0.5])))
         job.poison = data.draw(st.sampled_from([set(), {0}]))
         job.broken = data.draw(some) - job.poison
         job.passing = data.draw(st.dictionaries(st.integers(0, images - 1), st.integers(1, 3)))
         job.create(self.database)
-        self.cluster = Cluster(self.database, job, data.draw(st.integers(1, 2)))
+        self.cluster = ToyCluster(self.database, job, data.draw(st.integers(1, 2)))
         self.judge = Judge(self.cluster)
 
     # ------------------------------------------------------------ work

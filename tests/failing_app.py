@@ -1,0 +1,95 @@
+"""The null app with what tests want to go wrong: `celery -A failing_app worker`.
+
+A failpoint (see ``failpoints``); IMAGEMILL_TEST_ENGINE=lost or stalled; a disk that is full as
+long as the file IMAGEMILL_TEST_FULL_DISK exists; IMAGEMILL_TEST_HURRY=1 shortens the times that
+no setting shortens.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import failpoints
+from null_engine import NullEngine
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+import workers.carrier
+import workers.worker
+from pipeline.config import Settings, load_settings
+from pipeline.database import connections, patience
+from pipeline.errors import EngineError
+from pipeline.records import ImageRef
+from workers.app import make_app
+from workers.engine.requests import Answer
+
+#: SQLite's own limit.
+_ALL_PAGES = 2**30
+
+
+class LostEngine(NullEngine):
+    """Fails as an engine whose device is gone."""
+
+    def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
+        """Answer with what a real engine says of a CUDA error."""
+        future: Future[Answer] = Future()
+        future.set_exception(EngineError("the device is lost: CUDA error: made up"))
+        return future
+
+
+class StalledEngine(NullEngine):
+    """Takes chunks and never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since = 0.0
+
+    def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
+        """Answer never."""
+        self._since = self._since or time.monotonic()
+        return Future()
+
+    def stalled_s(self) -> float:
+        """Since the first chunk."""
+        return time.monotonic() - self._since if self._since else 0.0
+
+
+_ENGINES = {"null": NullEngine, "lost": LostEngine, "stalled": StalledEngine}
+
+
+def start_engine(_weights: Path, _settings: Settings) -> NullEngine:
+    """Start the engine that the environment names."""
+    return _ENGINES[os.environ.get("IMAGEMILL_TEST_ENGINE", "null")]()
+
+
+def hurry() -> None:
+    """Shorten what takes its time for the sake of a whole cluster."""
+    workers.carrier._ELSEWHERE_S = workers.carrier._PENANCE_S = 1.0
+    workers.carrier._INSIST_S = 0.2
+    workers.worker._WATCH_S = 0.1
+    workers.worker._FAREWELL_S = 0.5
+    connections._BUSY_TIMEOUT_S = 0.2
+    patience.PATIENCE_S = 0.5
+
+
+def limit_disk(full: Path) -> None:
+    """Let no SQLite file grow as long as the file ``full`` exists."""
+
+    def limit(connection: Any, _record: object, _proxy: object) -> None:
+        pages = 1 if full.exists() else _ALL_PAGES
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    event.listen(Pool, "checkout", limit)
+
+
+failpoints.set_up()
+if os.environ.get("IMAGEMILL_TEST_HURRY"):
+    hurry()
+if os.environ.get("IMAGEMILL_TEST_FULL_DISK"):
+    limit_disk(Path(os.environ["IMAGEMILL_TEST_FULL_DISK"]))
+app = make_app(load_settings(), start_engine)

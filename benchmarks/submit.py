@@ -47,3 +47,62 @@ def main() -> None:
             for name, times in looks.items()
         ],
     )
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--images", type=int, default=1_000_000)
+    return parser.parse_args()
+
+
+def write_manifest(path: Path, count: int) -> None:
+    with path.open("w") as file:
+        file.writelines(f"/data/shop-{n // 1000:06}/{n:09}.jpg\n" for n in range(count))
+
+
+def start(cluster: Cluster, manifest: Path) -> subprocess.Popen[bytes]:
+    words = [COMMAND, "submit", manifest, "--weights", "demo", "--name", NAME, "--no-wait"]
+    return subprocess.Popen(words, env=cluster.environment(), stdout=subprocess.DEVNULL)
+
+
+def watch(
+    cluster: Cluster, process: subprocess.Popen[bytes], total: int, looks: dict[str, list[float]]
+) -> Iterator[float]:
+    """Yield the memory at each tenth of the submission; look at the jobs now and then."""
+    mark, done_before, before = 1, 0, time.perf_counter()
+    while process.poll() is None:
+        done = count_done(cluster)
+        if done >= mark * total / 10:
+            now, memory = time.perf_counter(), resident_mb(process.pid)
+            rate = (done - done_before) / (now - before)
+            print(f"{done:>12,}: {rate:>8,.0f} references/s, {memory:5.0f} MB", flush=True)
+            yield memory
+            mark, done_before, before = int(10 * done / total) + 1, done, now
+        if done:
+            look(cluster, looks)
+        time.sleep(0.2)
+    if process.returncode:
+        raise SystemExit("the submission did not end well")
+
+
+def count_done(cluster: Cluster) -> int:
+    with cluster.database.reading() as connection:
+        job = find_job(connection, NAME)
+    return job.counts.total if job else 0
+
+
+def look(cluster: Cluster, looks: dict[str, list[float]]) -> None:
+    url = cluster.postgres.url
+    commands: dict[str, Callable[[], None]] = {
+        "jobs list": lambda: list_jobs(database_url=url),
+        "jobs show": lambda: show_job(NAME, database_url=url),
+    }
+    for name, command in commands.items():
+        started = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            command()
+        looks[name].append(1000 * (time.perf_counter() - started))
+
+
+if __name__ == "__main__":
+    main()

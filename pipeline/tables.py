@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.clock import Timestamp
+from pipeline.uri_start import uri_start
 
 metadata = sa.MetaData(
     naming_convention={
@@ -96,6 +97,8 @@ images = sa.Table(
     ),
     **_CLUSTERED,
 )
+# What a uri begins with, in a job; in the order in which a page of such images is read.
+sa.Index("ix_images_uri", images.c.job_id, uri_start(images.c.uri), images.c.index)
 
 chunks = sa.Table(
     "chunks",
@@ -170,13 +173,22 @@ outcomes = sa.Table(
     sa.Column("sha256", sa.LargeBinary),
     sa.Column("width", sa.Integer),
     sa.Column("height", sa.Integer),
-    sa.Index("ix_outcomes_job_label", "job_id", "label_id", "score"),
-    sa.Index("ix_outcomes_label", "label_id", "score"),
-    sa.Index("ix_outcomes_score", "job_id", "score"),
+    # Each ends with what a page is ordered by, or with all that a filter needs of a row.
+    sa.Index("ix_outcomes_label", "label_id", "job_id", "index", "score"),
+    sa.Index("ix_outcomes_score", "job_id", "score", "index"),
+    sa.Index(
+        "ix_outcomes_failed",
+        "job_id",
+        "index",
+        "code",
+        sqlite_where=sa.text("code IS NOT NULL"),
+        postgresql_where=sa.text("code IS NOT NULL"),
+    ),
     sa.Index(
         "ix_outcomes_code",
         "job_id",
         "code",
+        "index",
         sqlite_where=sa.text("code IS NOT NULL"),
         postgresql_where=sa.text("code IS NOT NULL"),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -14,14 +15,14 @@ from urllib.request import urlopen
 import sqlalchemy as sa
 from job_books import recount
 from null_engine import answer
-from programs import PATIENCE_S, Nursery, Program
+from programs import PATIENCE_S, PYTHONPATH, Nursery, Program
 from redis import Redis
 from waiting import wait_for
 
 from pipeline import tables
 from pipeline.broker import QUEUES, Broker
 from pipeline.config import load_settings
-from pipeline.database.database import Database, open_database
+from pipeline.database.database import open_database
 from pipeline.queries.jobs import get_job_by_number
 from pipeline.records import Counts, ImageRef, Job, Priority
 from pipeline.sources import SourceOptions
@@ -29,7 +30,7 @@ from pipeline.sources import SourceOptions
 #: Settings of every worker, in seconds; tests shorten some further.
 SHORT = {"LEASE_S": "2", "SWEEP_S": "0.5", "RESEND_S": "2", "DRAIN_S": "20"}
 _PORT = re.compile(r"metrics at port (\d+)")
-_METRIC = re.compile(r'^(\w+)(?:\{([^}]*)\})? (\S+)$')
+_METRIC = re.compile(r"^(\w+)(?:\{([^}]*)\})? (\S+)$")
 
 
 class Worker:
@@ -89,17 +90,22 @@ class Cluster:
         self._own = {"DATABASE_URL": database, "BROKER_URL": broker, "METRICS_PORT": "0"}
         self._programs: list[Program] = []
 
-    def start(self, app: str = "null_app", **settings: str) -> Worker:
-        """Start a worker without waiting for it; settings by name (``LEASE_S="1"``)."""
+    def start(self, app: str = "null_app", python_path: str = "", **settings: str) -> Worker:
+        """Start a worker without waiting for it; settings by name (``LEASE_S="1"``).
+
+        With a ``python_path``, folders that go before ours, it takes a new interpreter.
+        """
         options = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
         words = ["celery", "--quiet", "-A", app, "worker", *options]
-        return Worker(self.run(*words, **settings))
+        return Worker(self.run(*words, python_path=python_path, **settings))
 
-    def run(self, *words: str, **settings: str) -> Program:
+    def run(self, *words: str, python_path: str = "", **settings: str) -> Program:
         """Start any ``python -m WORDS`` with the cluster's settings."""
         named = {**SHORT, "DEVICE": "cpu", "CONCURRENCY": "4", **self._own, **settings}
         environment = {f"IMAGEMILL_{name}": value for name, value in named.items()}
-        program = self._nursery.start(words, environment, self._folder)
+        if python_path:
+            environment["PYTHONPATH"] = os.pathsep.join([python_path, PYTHONPATH])
+        program = self._nursery.start(words, environment, self._folder, afresh=bool(python_path))
         self._programs.append(program)
         return program
 
@@ -159,14 +165,20 @@ class Cluster:
         for index, uri, label, code in self._outcomes(job_id):
             if uri not in but:
                 (made,) = answer([ImageRef(index, uri)], 1).outcomes
-                expected = (None, made.failure.code) if made.failure else (made.scores[0].index, None)
+                expected = (
+                    (None, made.failure.code) if made.failure else (made.scores[0].index, None)
+                )
                 assert (label, code) == expected, uri
         return counts
 
-    def wait_until_broker_is_empty(self) -> None:
-        """Wait until no message is left, in a queue or in anybody's hands."""
+    def wait_until_broker_is_empty(self, but_in_dead_hands: bool = False) -> None:
+        """Wait until no message is left, in a queue or in anybody's hands.
+
+        What the dead had in theirs comes back after Celery's visibility timeout, minutes later.
+        """
+        in_hands = [] if but_in_dead_hands else ["unacked", "unacked_index"]
         with Redis.from_url(self.broker, socket_timeout=5) as client:
-            names = [*QUEUES.values(), "unacked", "unacked_index"]
+            names = [*QUEUES.values(), *in_hands]
             wait_for(lambda: not client.exists(*names), PATIENCE_S, "the broker's emptiness")
 
     def close(self) -> None:

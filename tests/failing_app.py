@@ -1,8 +1,8 @@
 """The null app with what tests want to go wrong: `celery -A failing_app worker`.
 
 A failpoint (see ``failpoints``); IMAGEMILL_TEST_ENGINE=lost or stalled; a disk that is full as
-long as the file IMAGEMILL_TEST_FULL_DISK exists; IMAGEMILL_TEST_HURRY=1 shortens the times that
-no setting shortens.
+long as the file IMAGEMILL_TEST_FULL_DISK exists; IMAGEMILL_TEST_VISIBILITY_S, after which Celery
+gives a message to another; IMAGEMILL_TEST_HURRY=1 shortens the times that no setting shortens.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from null_engine import NullEngine
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
+import pipeline.broker
 import workers.carrier
 import workers.worker
 from pipeline.config import Settings, load_settings
@@ -87,9 +88,17 @@ def limit_disk(full: Path) -> None:
     event.listen(Pool, "checkout", limit)
 
 
+def redeliver_after(visibility_s: float) -> None:
+    """Let Celery give a message that was not acknowledged in time to another worker."""
+    early = {"visibility_timeout": visibility_s, "unacked_restore_interval": 0.5}
+    pipeline.broker._TRANSPORT.update(early)
+
+
 failpoints.set_up()
 if os.environ.get("IMAGEMILL_TEST_HURRY"):
     hurry()
 if os.environ.get("IMAGEMILL_TEST_FULL_DISK"):
     limit_disk(Path(os.environ["IMAGEMILL_TEST_FULL_DISK"]))
+if os.environ.get("IMAGEMILL_TEST_VISIBILITY_S"):
+    redeliver_after(float(os.environ["IMAGEMILL_TEST_VISIBILITY_S"]))
 app = make_app(load_settings(), start_engine)

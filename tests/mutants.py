@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+from collections.abc import Mapping
 from types import ModuleType
 
 import pytest
@@ -12,14 +13,17 @@ import pytest
 _OURS = ("pipeline", "workers")
 
 
-def switch_off(monkeypatch: pytest.MonkeyPatch, name: str, rule: str, instead: str) -> None:
-    """Run the module ``name`` with other text in place of ``rule``, wherever it is imported."""
+def switch_off(
+    monkeypatch: pytest.MonkeyPatch, name: str, rules: Mapping[str, str]
+) -> None:
+    """Run the module ``name`` with other texts in place of ``rules``, wherever it is imported."""
     module = importlib.import_module(name)
     source = inspect.getsource(module)
-    assert source.count(rule) == 1, f"{name} holds {rule!r} {source.count(rule)} times, not once"
+    for rule, instead in rules.items():
+        assert source.count(rule) == 1, f"{name} holds {rule!r} {source.count(rule)} times"
+        source = source.replace(rule, instead)
     mutant = {**vars(module)}
-    code = compile(source.replace(rule, instead), f"{module.__file__} (mutant)", "exec")
-    exec(code, mutant)
+    exec(compile(source, f"{module.__file__} (mutant)", "exec"), mutant)
     for key, value in vars(module).items():
         if getattr(value, "__module__", None) == name or isinstance(value, tuple):
             _replace(monkeypatch, value, mutant[key])

@@ -49,6 +49,8 @@ def _guard(request: dict[str, Any], log: int, tell: int) -> list[str]:
         os._exit(0)
     os.close(tell)
     _settle(request, log)
+    if request["afresh"]:
+        os.execv(sys.executable, [sys.executable, "-m", *request["words"]])
     return cast("list[str]", request["words"])
 
 

@@ -91,13 +91,23 @@ class Nursery:
                 start_new_session=True,
             )
 
-    def start(self, words: Sequence[str], environment: Mapping[str, str], folder: Path) -> Program:
-        """Start ``python -m WORDS`` in ``folder``, with ``environment`` over this one's."""
+    def start(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        afresh: bool = False,
+    ) -> Program:
+        """Start ``python -m WORDS`` in ``folder``, with ``environment`` over this one's.
+
+        ``afresh``: by a new interpreter, which imports everything itself.
+        """
         name = f"{Path(words[0]).stem}-{time.monotonic_ns()}.log"
         request = {
             "words": list(words),
             "environment": {**os.environ, "PYTHONPATH": PYTHONPATH, **environment},
             "folder": str(folder),
+            "afresh": afresh,
         }
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, (folder / name).open("ab") as log:

@@ -35,6 +35,7 @@ class Judge:
     def __init__(self, cluster: ToyCluster) -> None:
         self._cluster = cluster
         self._numbers: set[int] = set()
+        self._counted: Snapshot | None = None
         self._before = self.look()
 
     def look(self) -> Snapshot:
@@ -67,8 +68,9 @@ class Judge:
         self._before = now
 
     def check_books(self) -> None:
-        """Compare the rows with what people read."""
-        if self._cluster.job.submitted:
+        """Compare the rows with what people read, if they have changed since the last time."""
+        if self._cluster.job.submitted and self._counted != self._before:
+            self._counted = self._before
             recount(self._cluster.database, self._cluster.job.id)
 
     def _check_chunks(self, now: Snapshot) -> None:

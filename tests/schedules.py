@@ -6,10 +6,6 @@ from contextlib import suppress
 from typing import ClassVar
 
 import sqlalchemy as sa
-from toy_cluster import PROCESSES, THREADS, ToyCluster
-from toy_job import ToyJob
-from schedule_judge import Judge
-from schedule_recovery import recover
 from fake_broker import Trouble
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,7 +15,11 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from schedule_judge import Judge
+from schedule_recovery import recover
 from shaky_database import Commit, ShakyDatabase
+from toy_cluster import PROCESSES, THREADS, ToyCluster
+from toy_job import ToyJob
 
 from pipeline import ledger, tables
 from pipeline.errors import BrokerError, JobError
@@ -28,119 +28,125 @@ _OF_JOBS = (
     *(tables.chunks, tables.predictions, tables.outcomes),
     *(tables.images, tables.jobs, tables.turns),
 )
-_threads, _processes = st.integers(0, THREADS - 1), st.integers(0, PROCESSES - 1)
+_COMMANDS = {"cancel": ledger.cancel, "resume": ledger.resume, "retry": ledger.retry}
+_Moves = list[tuple[int, int]]
+
+_thread, _process = st.integers(0, THREADS - 1), st.integers(0, PROCESSES - 1)
+#: A thread goes on; with nothing in hand it takes the message of that place in the queue.
+_moves = st.lists(st.tuples(_thread, st.sampled_from([0, 0, 0, 1, 2])), max_size=8)
 
 
 class Schedule(RuleBasedStateMachine):
-    """A few images in small chunks, and everything that can go wrong with them."""
+    """A few images in small chunks, and everything that can go wrong with them.
+
+    Every rule ends with work: hypothesis leaves out some rules of each example.
+    """
 
     database: ClassVar[ShakyDatabase]
 
     @initialize(data=st.data(), images=st.integers(1, 6), chunk_size=st.integers(1, 3))
     def start(self, data: st.DataObject, images: int, chunk_size: int) -> None:
-        some = st.sets(st.integers(0, images - 1))
+        indexes = st.integers(0, images - 1)
         job = ToyJob(images, chunk_size, data.draw(st.sampled_from([None, None, 0.5])))
-        job.poison = data.draw(st.sampled_from([set(), {0}]))
-        job.broken = data.draw(some) - job.poison
-        job.passing = data.draw(st.dictionaries(st.integers(0, images - 1), st.integers(1, 3)))
+        job.poison = data.draw(st.sampled_from([set(), set(), {0}]))
+        job.broken = data.draw(st.sets(indexes)) - job.poison
+        job.passing = data.draw(st.dictionaries(indexes, st.integers(1, 3), max_size=2))
         job.create(self.database)
         self.cluster = ToyCluster(self.database, job, data.draw(st.integers(1, 2)))
         self.judge = Judge(self.cluster)
+        if data.draw(st.booleans()):
+            while not job.submitted:
+                job.submit_piece(self.database)
 
     # ------------------------------------------------------------ work
+    @rule(moves=_moves)
+    def work(self, moves: _Moves) -> None:
+        for number, index in moves:
+            thread = self.cluster.threads[number]
+            if thread.at == "idle":
+                self.cluster.take(thread, index)
+            else:
+                self.cluster.step(thread)
+                self.judge.check()
+
     @precondition(lambda self: not self.cluster.job.submitted)
-    @rule()
-    def submit_piece(self) -> None:
+    @rule(moves=_moves)
+    def submit_piece(self, moves: _Moves) -> None:
         self.cluster.job.submit_piece(self.database)
+        self.work(moves)
 
-    @rule(numbers=st.lists(_threads, min_size=1, max_size=6), redelivers=st.booleans())
-    def step(self, numbers: list[int], redelivers: bool) -> None:
-        for number in numbers:
-            self.cluster.step(self.cluster.threads[number], redelivers)
-            self.judge.check()
-
-    @rule(number=_threads, index=st.integers(0, 5))
-    def take_out_of_order(self, number: int, index: int) -> None:
-        self.cluster.take(self.cluster.threads[number], index)
-
-    @rule(process=_processes)
-    def renew(self, process: int) -> None:
-        self.cluster.renew(process)
-
-    @rule(process=_processes)
-    def sweep(self, process: int) -> None:
-        self.cluster.sweep(process)
-
-    @rule()
-    def top_up(self) -> None:
+    @rule(moves=_moves)
+    def top_up(self, moves: _Moves) -> None:
         with suppress(BrokerError):
             self.cluster.dispatcher.top_up(self.cluster.job.id)
+        self.work(moves)
 
-    @rule(number=_threads, retry_in_s=st.sampled_from([0.0, 30.0]))
-    def give_back(self, number: int, retry_in_s: float) -> None:
+    @rule(process=_process, moves=_moves)
+    def renew(self, process: int, moves: _Moves) -> None:
+        self.cluster.renew(process)
+        self.work(moves)
+
+    @rule(seconds=st.sampled_from([0, 1, 25, 150, 301]), process=_process, moves=_moves)
+    def sweep(self, seconds: int, process: int, moves: _Moves) -> None:
+        self.cluster.pass_time(seconds)
+        self.cluster.sweep(process)
+        self.work(moves)
+
+    @rule(number=_thread, retry_in_s=st.sampled_from([0.0, 30.0]), moves=_moves)
+    def give_back(self, number: int, retry_in_s: float, moves: _Moves) -> None:
         thread = self.cluster.threads[number]
         if thread.inside and not thread.frozen:
             self.cluster.give_back(thread, retry_in_s)
+        self.work(moves)
 
     # ------------------------------------------------------------ faults
-    @rule(seconds=st.sampled_from([1, 20, 60, 150, 301]))
-    def pass_time(self, seconds: int) -> None:
-        self.cluster.pass_time(seconds)
-
-    @rule(number=_threads)
-    def freeze(self, number: int) -> None:
+    @rule(number=_thread, moves=_moves)
+    def freeze(self, number: int, moves: _Moves) -> None:
         # Chaos that hit solo runs again and again could condemn anybody.
         thread = self.cluster.threads[number]
         thread.frozen = not self.cluster.is_alone(thread.process)
+        self.work(moves)
 
-    @rule(number=_threads)
-    def thaw(self, number: int) -> None:
-        self.cluster.threads[number].frozen = False
+    @rule(moves=_moves)
+    def thaw(self, moves: _Moves) -> None:
+        for thread in self.cluster.threads:
+            thread.frozen = False
+        self.work(moves)
 
-    @rule(process=_processes, redelivers=st.booleans())
-    def kill(self, process: int, redelivers: bool) -> None:
+    @rule(process=_process, redelivers=st.booleans(), moves=_moves)
+    def kill(self, process: int, redelivers: bool, moves: _Moves) -> None:
         if not self.cluster.job.poison and not self.cluster.is_alone(process):
             self.cluster.kill(process, redelivers)
+        self.work(moves)
 
-    @rule(trouble=st.sampled_from(Trouble))
-    def trouble_the_broker(self, trouble: Trouble) -> None:
+    @rule(trouble=st.sampled_from(Trouble), moves=_moves)
+    def trouble_the_broker(self, trouble: Trouble, moves: _Moves) -> None:
         self.cluster.broker.trouble = trouble
+        self.work(moves)
 
-    @rule(count=st.integers(1, 9))
-    def lose_messages(self, count: int) -> None:
+    @rule(count=st.sampled_from([1, 9]), moves=_moves)
+    def lose_messages(self, count: int, moves: _Moves) -> None:
         del self.cluster.broker.waiting[:count]
+        self.work(moves)
 
-    @precondition(lambda self: self.cluster.broker.waiting)
-    @rule(index=st.integers(0, 5))
-    def double_a_message(self, index: int) -> None:
+    @rule(moves=_moves)
+    def double_messages(self, moves: _Moves) -> None:
         waiting = self.cluster.broker.waiting
-        waiting.append(waiting[index % len(waiting)])
+        waiting += waiting[-2:]
+        self.work(moves)
 
-    @rule(how=st.sampled_from(Commit))
-    def break_off_at_the_next_commit(self, how: Commit) -> None:
+    @rule(how=st.sampled_from(Commit), moves=_moves)
+    def break_off_at_the_next_commit(self, how: Commit, moves: _Moves) -> None:
         self.database.at_next_commit = how
+        self.work(moves)
 
     # ------------------------------------------------------------ a user
-    @rule()
-    def cancel(self) -> None:
+    @rule(command=st.sampled_from(["cancel", "resume", "retry", "retry"]), moves=_moves)
+    def decide(self, command: str, moves: _Moves) -> None:
         with suppress(JobError):
-            ledger.cancel(self.database, self.cluster.job.id)
-
-    @rule()
-    def resume(self) -> None:
-        with suppress(JobError):
-            ledger.resume(self.database, self.cluster.job.id)
-        self.judge.check("resume")
-
-    @rule()
-    def retry(self) -> None:
-        with suppress(JobError):
-            ledger.retry(self.database, self.cluster.job.id)
-        self.judge.check("retry")
-
-    @rule()
-    def complete(self) -> None:
-        ledger.complete(self.database, self.cluster.job.id)
+            _COMMANDS[command](self.database, self.cluster.job.id)
+        self.judge.check(command)
+        self.work(moves)
 
     # ------------------------------------------------------------ the judge
     @invariant()

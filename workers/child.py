@@ -25,10 +25,9 @@ class Patience:
     first_s: float = 1.0
     #: up to this one,
     longest_s: float = 60.0
-    #: and starts anew after a child that lived this long.
+    #: and starts anew after a child that lived this long. One that leaves with 2 and never did will
+    #: never work. (On a busy machine it takes half a minute until a worker can say what is wrong.)
     steady_s: float = 60.0
-    #: A child that leaves with 2 sooner than this, and never lived longer, will never work.
-    useless_s: float = 10.0
     #: How long after its drain a child may take to leave, before it is killed.
     margin_s: float = 15.0
 
@@ -98,9 +97,8 @@ class Child:
         code = self._process.wait()
         os.close(self.pidfd)
         self._process = None
-        lived_s = time.monotonic() - self._started
-        self._ran = self._ran or lived_s >= self._patience.useless_s
-        if lived_s >= self._patience.steady_s:
+        if time.monotonic() - self._started >= self._patience.steady_s:
+            self._ran = True
             self._pause_s = self._patience.first_s
         self._back_off()
         return Death(code, useless=code == _WRONG_USE and not self._ran)

@@ -76,9 +76,7 @@ def _score_rows(answers: Mapping[str, Answer]) -> Iterable[tuple[Any, ...]]:
     )
 
 
-def _fill(
-    connection: psycopg.Connection[Any], table: str, rows: Iterable[tuple[Any, ...]]
-) -> None:
+def _fill(connection: psycopg.Connection[Any], table: str, rows: Iterable[tuple[Any, ...]]) -> None:
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN".encode()) as copy:
         for row in rows:
             copy.write_row(row)

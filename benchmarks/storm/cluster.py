@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 
 from marked import find_marked
@@ -23,6 +24,8 @@ from storm.workload import Workload
 
 #: How long the last processes may take to end, in seconds.
 _END_S = 10.0
+#: How long they may take to tell where they are, in seconds.
+_TELL_S = 2.0
 
 
 class Cluster:
@@ -50,6 +53,12 @@ class Cluster:
         """Begin to submit, to hire, and to watch."""
         for one in (self._shm, self.crew, self.feeder, self.watcher):
             one.start()
+
+    def ask_where_they_are(self) -> None:
+        """Let every process write into its log what its threads are at."""
+        for process in (*self.crew.list(), *self.producers):
+            process.signal(signal.SIGUSR1)
+        time.sleep(_TELL_S)
 
     def stop(self) -> None:
         """End everything as an administrator does, and find what does not end well."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import logging
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ _AGAIN_S = 0.5
 
 def main() -> None:
     """Submit until standard input ends."""
-    faulthandler.register(10, all_threads=True)
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     from pipeline import producer
     from workers import submission
 

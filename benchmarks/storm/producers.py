@@ -54,6 +54,10 @@ class Producer:
             self._killed = True
             self._process.send_signal(signal.SIGKILL)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal that does not end it."""
+        self._process.send_signal(number)
+
     def close(self) -> None:
         """End it."""
         with self._lock:

@@ -10,6 +10,12 @@ from storm.reader import Reader
 
 #: How often it is looked, in seconds.
 _LOOK_S = 0.25
+_JOBS = """
+SELECT name, status, submitted_at IS NOT NULL, total,
+       (SELECT array_agg(state || ' ' || token || CASE WHEN sent_at IS NULL THEN '' ELSE ' sent' END)
+        FROM chunks WHERE job_id = jobs.id AND state <> 'done')
+FROM jobs WHERE finished_at IS NULL LIMIT 3
+"""
 _STATE = """
 SELECT (SELECT count(*) FROM outcomes), (SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL),
        (SELECT count(*) FROM jobs), (SELECT count(*) FROM chunks WHERE state <> 'done')
@@ -31,7 +37,11 @@ def wait_for_jobs(
         if (names, state) != last:
             last, since = (names, state), time.monotonic()
         elif time.monotonic() - since > patience_s:
-            open_ = f"{state[0][2] - state[0][1]} jobs, {state[0][3]} chunks" if state else "all"
-            findings.add(f"nothing moved for {patience_s:g} s with {open_} open, {names} unstored")
+            open_jobs = (
+                f"{state[0][2] - state[0][1]} jobs, such as {reader.find(_JOBS)}" if state else ""
+            )
+            findings.add(
+                f"nothing moved for {patience_s:g} s; open: {open_jobs}; unstored: {names}"
+            )
             return False
         time.sleep(_LOOK_S)

@@ -22,7 +22,7 @@ class Reader:
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
-            return self._connection.execute(query.encode(), values).fetchall()
+            return self._connection.execute(query.encode(), values or None).fetchall()
         except psycopg.OperationalError:
             self.close()
             return None

@@ -93,6 +93,8 @@ class Storm:
             cluster.crew.wait_ready(self._options.workers)
             cluster.feeder.release(self._workload.plan_probe())
             calm = wait_for_jobs(reader, cluster.feeder.due, patience_s, self._findings)
+        if not calm:
+            cluster.ask_where_they_are()
         reader.close()
         return calm
 

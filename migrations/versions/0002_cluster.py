@@ -1,4 +1,4 @@
-"""The cluster: whose turn it is to sweep, and an index of the chunks that wait in the broker."""
+"""The cluster: whose turn it is to sweep, and the indexes that many millions of images need."""
 
 from __future__ import annotations
 
@@ -19,11 +19,32 @@ def upgrade() -> None:
         sa.Column("lease_until", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_turns"),
     )
-    waiting = sa.text("state = 'queued' AND sent_at IS NOT NULL")
-    op.create_index(
-        "ix_chunks_sent",
-        "chunks",
-        ["job_id", "sent_at"],
-        sqlite_where=waiting,
-        postgresql_where=waiting,
-    )
+    waiting = "state = 'queued' AND sent_at IS NOT NULL"
+    _create_partial_index("ix_chunks_sent", "chunks", ["job_id", "sent_at"], waiting)
+    _index_images()
+    _index_outcomes()
+
+
+def _index_images() -> None:
+    start = "substr(uri, 1, 128)"
+    if op.get_context().dialect.name == "postgresql":
+        start = f'({start} COLLATE "C")'
+    op.create_index("ix_images_uri", "images", ["job_id", sa.text(start), "index"])
+
+
+def _index_outcomes() -> None:
+    for name in ("job_label", "label", "score", "code"):
+        op.drop_index(f"ix_outcomes_{name}", "outcomes")
+    op.create_index("ix_outcomes_label", "outcomes", ["label_id", "job_id", "index", "score"])
+    op.create_index("ix_outcomes_score", "outcomes", ["job_id", "score", "index"])
+    has_failed = "code IS NOT NULL"
+    for name, columns in {
+        "ix_outcomes_failed": ["job_id", "index", "code"],
+        "ix_outcomes_code": ["job_id", "code", "index"],
+    }.items():
+        _create_partial_index(name, "outcomes", columns, has_failed)
+
+
+def _create_partial_index(name: str, table: str, columns: list[str], where: str) -> None:
+    clause = sa.text(where)
+    op.create_index(name, table, columns, sqlite_where=clause, postgresql_where=clause)

@@ -51,8 +51,8 @@ def claim(
 ) -> tuple[Claim | None, list[Message]]:
     """Claim the chunk that a message names, under the message's token; None: too late.
 
-    In the same transaction the job's next chunk is marked as sent, in place of the one that waits
-    no more: its message has to be sent now. ``worker`` is a name for people.
+    In the same transaction the job's next chunk is marked as sent, in place of this one if it
+    counted as waiting: its message has to be sent now. ``worker`` is a name for people.
     """
     named = sa.and_(_chunk.number == number, _chunk.token == token)
     statement = _claiming(job_id, named, worker, lease_s)
@@ -82,7 +82,7 @@ def _claiming(
             worker=worker,
             started_at=from_now(),
         )
-        .returning(*(_chunk[name] for name in _CLAIMED), _chunk.lease_until)
+        .returning(*(_chunk[name] for name in (*_CLAIMED, "lease_until", "sent_at")))
     )
 
 
@@ -98,7 +98,8 @@ def _claim(
         # The commit before this try may have landed: that claim is ours, and would be nobody's.
         landed = next((one for one in tried if _has_landed(connection, one[0])), None)
         if landed is None and (row := _take(connection, job_id, statement)) is not None:
-            landed = (row, then(connection))
+            # One that did not count as waiting (its sender heard nothing) leaves no room behind.
+            landed = (row, then(connection) if row.sent_at else [])
         tried[:] = [landed] if landed else []
         return landed
 

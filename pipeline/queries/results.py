@@ -12,7 +12,8 @@ from pipeline.errors import UsageError
 from pipeline.queries.cursors import read_cursor, write_cursor
 from pipeline.queries.details import ResultRow, read_rows
 from pipeline.queries.jobs import check_limit, get_job_head
-from pipeline.queries.keys import START, resolve
+from pipeline.queries.keys import START
+from pipeline.queries.meaning import resolve
 from pipeline.tables import jobs
 
 if TYPE_CHECKING:

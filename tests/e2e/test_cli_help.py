@@ -11,14 +11,14 @@ from pipeline.config import Settings
 from workers.specs import RUN_CHUNK, SUBMIT_CHUNK
 
 COMMANDS = [
-    "classify", "run", "jobs", "jobs list", "jobs show", "jobs watch",
+    "classify", "run", "submit", "worker", "jobs", "jobs list", "jobs show", "jobs watch",
     "jobs cancel", "jobs resume", "jobs retry", "jobs delete",
     "predictions", "predictions list", "predictions count", "predictions export",
     "weights", "weights download", "weights show", "db", "db upgrade", "db check",
     "doctor", "demo",
 ]  # fmt: skip
 READS = [
-    "classify", "run", "jobs list", "jobs show", "jobs watch", "predictions list",
+    "classify", "run", "submit", "jobs list", "jobs show", "jobs watch", "predictions list",
     "predictions count", "weights show", "db check", "doctor",
 ]  # fmt: skip
 

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster_command import running_worker
 from command import COMMAND
 from PIL import Image
+from redis_server import RedisServer
 
 from pipeline.records import FailureCode
 
@@ -21,6 +23,12 @@ _README = (_REPOSITORY / "README.md").read_text(encoding="utf-8")
 #: What this test cannot run, and why.
 _NOT_RUN = {
     "make test": "it runs this test",
+    "export IMAGEMILL_DATABASE_URL=postgresql://mill@db.local/mill"
+    " IMAGEMILL_BROKER_URL=redis://queue.local/0": "the addresses are this test's own",
+    "imagemill worker --device all --metrics-port 9100": "it runs beside this test",
+    "cp .env.example .env": "tests/unit/test_compose.py",
+    "docker compose up --detach": "no engine here; tests/e2e/test_compose_commands.py",
+    "docker compose --profile cpu up --detach --scale worker-cpu=3": "the same",
     "imagemill classify dog.jpg": "the internet: torchvision's weights",
     "imagemill run photos/ --name holiday": "the internet: torchvision's weights; run as below",
 }
@@ -56,10 +64,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, redis_server: RedisServer) -> Iterator[dict[str, str]]:
+    """The README's own set-up: an embedded database, and a worker beside it."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("IMAGEMILL_")}
     home = {name: str(folder / "home") for name in ("HOME", "XDG_DATA_HOME", "TORCH_HOME")}
-    return kept | home | {"PATH": f"{Path(COMMAND).parent}:{kept['PATH']}"}
+    path = {"PATH": f"{Path(COMMAND).parent}:{kept['PATH']}"}
+    broker = {"IMAGEMILL_BROKER_URL": redis_server.url_at(redis_server.port, 62)}
+    made = kept | home | path | broker
+    with running_worker([COMMAND, "worker", "--device", "cpu"], made, folder):
+        yield made
 
 
 def run(words: list[str], folder: Path, environment: dict[str, str]) -> str:
@@ -86,7 +99,7 @@ def test_every_command_runs(folder: Path, environment: dict[str, str]) -> None:
 
 def test_every_program_runs(folder: Path, environment: dict[str, str]) -> None:
     programs = list(blocks("python"))
-    assert len(programs) == 3
+    assert len(programs) == 4
     for number, program in enumerate(programs):
         script = folder / f"program{number}.py"
         script.write_text(program)

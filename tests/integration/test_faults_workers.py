@@ -1,12 +1,25 @@
-"""Workers that are killed, frozen or at the end of their memory."""
+"""Workers that are killed, frozen or out of memory: others do their work, and nothing is doubled.
+
+F1, F14, F19, F21, F24 and F25 of docs/reliability.md.
+"""
 
 from __future__ import annotations
 
-import pytest
-from cluster import Cluster
+import signal
+from pathlib import Path
 
+import pytest
+from cluster import PATIENCE_S, Cluster
+from redis import Redis
+from waiting import wait_for
+
+from pipeline.broker import QUEUES
+from pipeline.records import Priority
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+_SKEW = str(Path(__file__).parents[1] / "skew")
+#: A lease that nobody loses by mere slowness, in seconds.
+_SAFE_S = "15"
 
 
 def test_a_killed_workers_chunks_are_done_by_another(cluster: Cluster) -> None:
@@ -17,5 +30,118 @@ def test_a_killed_workers_chunks_are_done_by_another(cluster: Cluster) -> None:
     heir = cluster.start()
     cluster.wait_until_done(job)
     assert cluster.check(job).succeeded == 24
-    assert heir.metric("chunks_lost_total") == 4
+    assert heir.metric("chunks_lost_total") >= 4
+    cluster.wait_until_broker_is_empty(but_in_dead_hands=True)
+
+
+def test_a_worker_without_its_device_gives_all_back_and_leaves_for_a_new_one(
+    cluster: Cluster,
+) -> None:
+    lost = cluster.start("failing_app", LEASE_S=_SAFE_S, TEST_ENGINE="lost", TEST_HURRY="1")
+    lost.wait_until_ready()
+    job = cluster.submit(*(f"/{n}" for n in range(12)))
+    assert lost.program.wait() == 70
+    assert "the device is lost: CUDA error" in lost.program.said()
+    assert cluster.count_chunks(job, "running") == 0
+    cluster.start()
+    cluster.wait_until_done(job)
+    assert cluster.check(job).succeeded == 12
+
+
+def test_a_worker_whose_engine_stands_still_leaves_for_a_new_one(cluster: Cluster) -> None:
+    stalled = cluster.start("failing_app", STALL_S="0.5", TEST_ENGINE="stalled", TEST_HURRY="1")
+    stalled.wait_until_ready()
+    job = cluster.submit(*(f"/{n}" for n in range(12)))
+    assert stalled.program.wait() == 70
+    assert "no progress" in stalled.program.said()
+    cluster.start()
+    cluster.wait_until_done(job)
+    assert cluster.check(job).succeeded == 12
+
+
+def test_of_a_message_that_comes_three_times_one_is_carried(cluster: Cluster) -> None:
+    job = cluster.submit("/1", "/2", "/3")
+    with Redis.from_url(cluster.broker) as client:
+        queue = QUEUES[Priority.BULK]
+        client.lpush(queue, *client.lrange(queue, 0, -1) * 2)
+    worker = cluster.start()
+    cluster.wait_until_done(job)
     cluster.wait_until_broker_is_empty()
+    assert cluster.check(job).succeeded == 3
+    refused = lambda: worker.metric("messages_refused_total", "too_late") == 2  # noqa: E731
+    wait_for(refused, PATIENCE_S, "the refusal of both copies")
+    assert worker.metric("chunks_total", "done") == 1
+
+
+def test_a_message_that_celery_gives_to_a_second_while_the_first_is_at_it_is_refused(
+    cluster: Cluster,
+) -> None:
+    both = [cluster.start("failing_app", LEASE_S=_SAFE_S, TEST_VISIBILITY_S="1") for _ in range(2)]
+    for worker in both:
+        worker.wait_until_ready()
+    job = cluster.submit("/sleep-3/1", "/2")
+    cluster.wait_until_done(job)
+    assert cluster.check(job).succeeded == 2
+    assert sum(worker.metric("messages_refused_total", "too_late") for worker in both) >= 1
+    assert [chunk["lost"] for chunk in cluster.chunks(job)] == [0]
+    cluster.wait_until_broker_is_empty()
+
+
+def test_clocks_that_differ_by_twenty_minutes_steal_no_lease(cluster: Cluster) -> None:
+    for skew_s in ("600", "-600"):
+        cluster.start(python_path=_SKEW, LEASE_S="5", TEST_SKEW_S=skew_s).wait_until_ready()
+    job = cluster.submit(*(f"/sleep-1/{n}" for n in range(20)), chunk_size=2)
+    cluster.wait_until_done(job)
+    assert cluster.check(job).succeeded == 20
+    assert {chunk["lost"] for chunk in cluster.chunks(job)} == {0}
+    assert len({chunk["worker"] for chunk in cluster.chunks(job)}) == 2
+
+
+def test_a_frozen_worker_is_replaced_and_fenced_off_when_it_wakes_and_lives_on(
+    cluster: Cluster,
+) -> None:
+    frozen = cluster.start().wait_until_ready()
+    job = cluster.submit(*(f"/sleep-0.5/{n}" for n in range(4)))
+    cluster.wait_until_running(job)
+    frozen.program.freeze()
+    other = cluster.start()
+    cluster.wait_until_done(job)
+    frozen.program.thaw()
+    fenced = lambda: frozen.metric("chunks_total", "fenced") == 1  # noqa: E731
+    wait_for(fenced, PATIENCE_S, "the fence")
+    assert cluster.check(job).succeeded == 4
+    other.program.kill()
+    again = cluster.submit("/5")
+    cluster.wait_until_done(again)
+    assert cluster.check(again).succeeded == 1
+    assert frozen.program.lives
+
+
+def test_a_worker_that_froze_in_its_transaction_holds_nobody_up(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    point = {"TEST_FAILPOINT": "within the finish", "TEST_FAILURE": "stop"}
+    frozen = cluster.start("failing_app", **point, TEST_MARKS=str(tmp_path)).wait_until_ready()
+    job = cluster.submit("/1", "/2")
+    wait_for((tmp_path / "failed-0").exists, PATIENCE_S, "the failpoint")
+    cluster.start()
+    cluster.wait_until_done(job)
+    frozen.program.thaw()
+    fenced = lambda: frozen.metric("chunks_total", "fenced") == 1  # noqa: E731
+    wait_for(fenced, PATIENCE_S, "the fence")
+    assert cluster.check(job).succeeded == 2
+    frozen.program.signal(signal.SIGTERM)
+    assert frozen.program.wait() == 0
+
+
+@pytest.mark.parametrize("failure", ["memory", "exit"])
+def test_what_a_task_raises_costs_no_slot_and_its_chunk_comes_again(
+    cluster: Cluster, tmp_path: Path, failure: str
+) -> None:
+    point = {"TEST_FAILPOINT": "at the forward", "TEST_FAILURE": failure, "TEST_TIMES": "5"}
+    worker = cluster.start("failing_app", CONCURRENCY="2", **point, TEST_MARKS=str(tmp_path))
+    job = cluster.submit(*(f"/{n}" for n in range(20)))
+    cluster.wait_until_done(job)
+    assert cluster.check(job).succeeded == 20
+    assert worker.metric("chunks_lost_total") == 5
+    assert worker.program.said().count("chunk left to its lease") == 5

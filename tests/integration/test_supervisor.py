@@ -38,7 +38,7 @@ note("started")
 time.sleep(lives_s)
 sys.exit(int(code))
 """
-_QUICK = Patience(first_s=0.05, longest_s=0.2, steady_s=10, useless_s=0.5, margin_s=0)
+_QUICK = Patience(first_s=0.05, longest_s=0.2, steady_s=10, margin_s=0)
 
 
 class Children:
@@ -170,7 +170,7 @@ def test_a_killed_child_comes_again(children: Children) -> None:
 
 
 def test_the_pauses_grow_up_to_a_limit_so_that_nothing_spins(children: Children) -> None:
-    patience = Patience(first_s=0.1, longest_s=0.4, steady_s=30, useless_s=0, margin_s=0)
+    patience = Patience(first_s=0.1, longest_s=0.4, steady_s=30, margin_s=0)
     command = children.command("one", lives_s=0, code=1)
     assert run([command], lambda: children.wait("one", "started", 7), 5, patience) == 0
     pauses = [later - earlier for earlier, later in pairwise(children.noted("one", "started"))]
@@ -180,7 +180,7 @@ def test_the_pauses_grow_up_to_a_limit_so_that_nothing_spins(children: Children)
 
 
 def test_the_pauses_start_anew_after_a_child_that_lived_long(children: Children) -> None:
-    patience = Patience(first_s=0.1, longest_s=60, steady_s=0.1, useless_s=0, margin_s=0)
+    patience = Patience(first_s=0.1, longest_s=60, steady_s=0.1, margin_s=0)
     command = children.command("one", lives_s=0.15, code=1)
     assert run([command], lambda: children.wait("one", "started", 7), 5, patience) == 0
     starts = children.noted("one", "started")
@@ -194,7 +194,7 @@ def test_a_child_that_can_never_work_stops_the_others(children: Children) -> Non
 
 
 def test_wrong_use_after_a_life_is_a_death_like_any_other(children: Children) -> None:
-    patience = Patience(first_s=0.05, longest_s=0.1, steady_s=10, useless_s=0.3, margin_s=0)
+    patience = Patience(first_s=0.05, longest_s=0.1, steady_s=0.3, margin_s=0)
     ran = children.command("ran", lives_s=0.4, code=2)
     assert run([ran], lambda: children.wait("ran", "started", 2), 5, patience) == 0
 

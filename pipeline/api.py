@@ -55,13 +55,15 @@ def run(
     *,
     name: str | None = None,
     source_options: SourceOptions = SourceOptions(),
+    on_storing: Callable[[int], None] | None = None,
     on_progress: Callable[[Job], None] | None = None,
     **options: Unpack[Options],
 ) -> RunReport:
     """Classify every image of the sources here, and keep the predictions in the database.
 
-    The same ``name`` (or a job's id) again goes on where that job stopped. ``on_progress`` is
-    called about twice a second, in the calling thread, with the job and its live counts.
+    The same ``name`` (or a job's id) again goes on where that job stopped. ``on_storing``
+    hears how many images of a large job are stored so far; then ``on_progress`` is called about
+    twice a second, in the calling thread, with the job and its live counts.
     Raises ImagemillError in a sentence, and Interrupted after a Ctrl-C.
     """
     settings = load_settings(**options)
@@ -70,14 +72,19 @@ def run(
     check_sources(sources, source_options)
     from workers.local import LocalRun, run_here
 
-    tell = on_progress or (lambda _: None)
-    database = open_database(settings.database_url)
-    try:
+    with closing(open_database(settings.database_url)) as database:
         return run_here(
-            LocalRun(database, tuple(sources), source_options, settings, name, sys.stdin, tell)
+            LocalRun(
+                database,
+                tuple(sources),
+                source_options,
+                settings,
+                name,
+                sys.stdin,
+                on_storing or _hear_nothing,
+                on_progress or _hear_nothing,
+            )
         )
-    finally:
-        database.close()
 
 
 def submit(
@@ -88,6 +95,7 @@ def submit(
     priority: Priority = Priority.BULK,
     max_failure_rate: float | None = None,
     wait: bool = True,
+    on_storing: Callable[[int], None] | None = None,
     on_stored: Callable[[Job, str | None], None] | None = None,
     on_progress: Callable[[Job], None] | None = None,
     **options: Unpack[Options],
@@ -95,8 +103,9 @@ def submit(
     """Store a job for the cluster's workers, and wait until they have ended it.
 
     The same ``name`` again is the same job. ``max_failure_rate`` (0 to 1) stops a job of which
-    more failed. ``on_stored`` hears of the job once it is safe, and why it could not be sent yet
-    (None: it was); ``on_progress`` is called now and then while it is waited for.
+    more failed. ``on_storing`` hears how many images of a large job are stored so far,
+    ``on_stored`` of the job once it is safe, and why it could not be sent yet (None: it was);
+    ``on_progress`` is called now and then while it is waited for.
     Raises ImagemillError in a sentence.
     """
     settings = load_settings(**options)
@@ -120,13 +129,14 @@ def submit(
                 priority,
                 max_failure_rate,
                 sys.stdin,
+                on_storing or _hear_nothing,
             )
         )
         if on_stored:
             on_stored(stored.job, stored.unsent)
         if not wait:
             return SubmitReport(stored.job, {})
-        job = watch(database, stored.job.id, on_progress or (lambda _: None))
+        job = watch(database, stored.job.id, on_progress or _hear_nothing)
         with database.reading() as connection:
             return SubmitReport(job, count_failures(connection, job.id))
 
@@ -165,6 +175,10 @@ def predictions(
         database.close()
         raise
     return _closing(database, results)
+
+
+def _hear_nothing(_: object) -> None:
+    """Take the place of a callback that was not given."""
 
 
 def _closing(database: Database, results: Iterator[ImageResult]) -> Iterator[ImageResult]:

@@ -59,7 +59,7 @@ def make_celery(url: str) -> Celery:
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
-        task_queues=[Queue(name) for name in QUEUES.values()],  # type: ignore[no-untyped-call]
+        task_queues=[Queue(name, routing_key=name) for name in QUEUES.values()],  # type: ignore[no-untyped-call]
         task_default_queue=QUEUES[Priority.BULK],
         worker_pool="threads",
         worker_prefetch_multiplier=1,

@@ -21,7 +21,7 @@ from pipeline.storage.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.database.database import Database
     from pipeline.records import JobSpec, Reference
@@ -40,9 +40,15 @@ def check_name(name: str) -> None:
         )
 
 
-def submit(database: Database, spec: JobSpec, references: Iterable[Reference]) -> int:
+def submit(
+    database: Database,
+    spec: JobSpec,
+    references: Iterable[Reference],
+    on_piece: Callable[[int], None] = lambda _: None,
+) -> int:
     """Store a job with its images and chunks, piece by piece, and return its id.
 
+    ``on_piece`` hears before every further piece how many images are stored.
     Nothing of it can be claimed before the last piece is in. A half job of the same name, left by
     a producer that died, is replaced. If ``references`` raises, the half job is deleted and the
     exception goes out. Raises SourceError when there is no reference at all, JobError when the
@@ -60,6 +66,7 @@ def submit(database: Database, spec: JobSpec, references: Iterable[Reference]) -
     try:
         start = len(piece)
         while following:
+            on_piece(start)
             piece, following = following, list(islice(stream, size))
             step = partial(_add_piece, job_id, spec.chunk_size, start, piece, not following)
             database.attempt(step)

@@ -76,8 +76,14 @@ def _start(app: Celery, settings: Settings, start_engine: StartEngine | None) ->
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, drain)
 
+    def be_ready(**_: object) -> None:
+        # Celery ends with 1 after a Ctrl-C, and by SIGQUIT breaks off what it has in hand.
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.getsignal(signal.SIGTERM))
+        worker.be_ready()
+
     app.tasks[TASK].run = carry
-    signals.worker_ready.connect(lambda **_: worker.be_ready(), weak=False)
+    signals.worker_ready.connect(be_ready, weak=False)
     signals.worker_shutting_down.connect(drain, weak=False)
     signals.worker_shutdown.connect(lambda **_: worker.close(), weak=False)
 

@@ -38,6 +38,7 @@ class LocalRun:
     settings: Settings
     name: str | None
     stdin: BinaryIO | TextIO | None
+    on_storing: Callable[[int], None]
     on_progress: Callable[[Job], None]
 
 
@@ -57,7 +58,8 @@ def run_here(run: LocalRun) -> RunReport:
         found = _hold_by_name(run, held)
         if found is None:
             references = read_sources(run.sources, run.source_options, run.stdin)
-            job = _read_job(run.database, submit(run.database, spec, references))
+            made = submit(run.database, spec, references, run.on_storing)
+            job = _read_job(run.database, made)
         else:
             job = found
             check_same(job, spec)

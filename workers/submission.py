@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, TextIO
@@ -37,6 +37,7 @@ class Submission:
     priority: Priority
     max_failure_rate: float | None
     stdin: BinaryIO | TextIO | None
+    on_storing: Callable[[int], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _find(wanted: Submission, spec: JobSpec) -> int | None:
 
 def _store(wanted: Submission, spec: JobSpec) -> int:
     references = read_sources(wanted.sources, wanted.source_options, wanted.stdin)
-    return submit(wanted.database, spec, references)
+    return submit(wanted.database, spec, references, wanted.on_storing)
 
 
 def _send(wanted: Submission, job_id: int) -> str | None:

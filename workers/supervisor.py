@@ -99,8 +99,9 @@ class _Supervisor:
             log.info("child %d left with %d", child.number, death.code, extra=extra)
             self._code = self._code or int(death.code not in _STOPPED)
         elif death.useless:
+            log.error("child %d cannot work as it was told", child.number, extra=extra)
             self._code = _WRONG_USE
-            self._stop(f"child {child.number} cannot work as it was told")
+            self._stop("stopping")
         else:
             pause_s = child.due - time.monotonic()
             text = "child %d left with %d; it starts again in %.0f s"

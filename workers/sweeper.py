@@ -58,8 +58,10 @@ class Sweeper:
     def sweep(self) -> None:
         """Look once after everything, if it is this worker's turn.
 
-        Raises DatabaseError and BrokerError; what was not reached is done at the next turn.
+        Raises DatabaseError and BrokerError; what was not reached is done at the next turn. What
+        the database alone can tell is done without a broker, too.
         """
+        lengths = self._measure()
         # Before the turn: whoever froze in it may hold its row.
         ended = ledger.end_frozen_sessions(self._database, self._settings.lease_s)
         if ended:
@@ -70,7 +72,8 @@ class Sweeper:
         self._expire()
         for job_id in ledger.list_ended_jobs(self._database):
             ledger.complete(self._database, job_id)
-        self._send()
+        if lengths is not None:
+            self._send(lengths)
 
     def _expire(self) -> None:
         losses = ledger.expire_leases(self._database)
@@ -80,8 +83,7 @@ class Sweeper:
             about = {"job": job_id} | {n: getattr(losses, n).count(job_id) for n in counts}
             log.warning("leases ran out", extra=about)
 
-    def _send(self) -> None:
-        lengths = self._measure()
+    def _send(self, lengths: dict[Priority, int]) -> None:
         overdue = ledger.mark_overdue(self._database, lengths, self._settings.resend_s)
         self._dispatcher.send(overdue)
         self._metrics.swept(resent=len(overdue))
@@ -90,8 +92,13 @@ class Sweeper:
         for job_id in ledger.list_unsent_jobs(self._database):
             self._dispatcher.top_up(job_id)
 
-    def _measure(self) -> dict[Priority, int]:
-        lengths = {priority: self._broker.length(priority) for priority in Priority}
+    def _measure(self) -> dict[Priority, int] | None:
+        """Return the messages in each queue; None: the broker is away, and that is noted."""
+        try:
+            with self._vitals.watching(Problem.BROKER, BrokerError):
+                lengths = {priority: self._broker.length(priority) for priority in Priority}
+        except BrokerError:
+            return None
         for priority, length in lengths.items():
             self._metrics.set_backlog(priority, length)
         return lengths
@@ -101,11 +108,7 @@ class Sweeper:
         while not self._stop.is_set():
             self._vitals.beat("sweeper", 10 * self._settings.sweep_s + 300)
             try:
-                with (
-                    self._vitals.watching(Problem.DATABASE, DatabaseError),
-                    self._vitals.watching(Problem.BROKER, BrokerError),
-                ):
-                    self._measure()
+                with self._vitals.watching(Problem.DATABASE, DatabaseError):
                     self.sweep()
             except (DatabaseError, BrokerError) as error:
                 log.warning("the sweep was broken off: %s", error)

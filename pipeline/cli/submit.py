@@ -84,6 +84,7 @@ def submit(
                 priority=priority or Priority.BULK,
                 max_failure_rate=max_failure_rate,
                 wait=not no_wait,
+                on_storing=display.show_stored,
                 on_stored=take_note,
                 on_progress=None if no_wait else display.update,
                 database_url=database_url,

@@ -169,3 +169,16 @@ def test_a_job_that_was_begun_before_is_told_of_once(clock: Clock) -> None:
         "going on with holiday, where 125 of 1,000 images are done",
         "125/1,000 images, 5 failed",
     ]
+
+
+def test_storing_a_large_job_is_told_every_few_seconds(clock: Clock) -> None:
+    lines: list[str] = []
+    display = Lines(5, clock, lines.append)
+    for piece in range(1, 12):
+        display.show_stored(50_000 * piece)
+        clock.sleep(1)
+    assert lines == [
+        "storing the job: 50,000 images",
+        "storing the job: 300,000 images",
+        "storing the job: 550,000 images",
+    ]

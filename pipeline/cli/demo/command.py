@@ -48,6 +48,7 @@ def demo(
             report = api.run(
                 [str(pictures)],
                 name=DEMO,
+                on_storing=display.show_stored,
                 on_progress=display.update,
                 weights=DEMO,
                 device=device,

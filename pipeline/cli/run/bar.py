@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from pipeline.cli.run.progress import Display, Meter, count_done, describe
+from pipeline.cli.run.progress import Display, Meter, count_done, describe, describe_stored
 
 if TYPE_CHECKING:
     from pipeline.records import Counts
@@ -26,6 +26,10 @@ class Bar(Display):
         )
         self._progress.start()
         self._task = self._progress.add_task("starting", total=None)
+
+    def show_stored(self, images: int) -> None:
+        """Show how many images are stored beside the bar, which does not know its end yet."""
+        self._progress.update(self._task, description=describe_stored(images))
 
     def show(self, counts: Counts) -> None:
         """Move the bar to where the job is."""

@@ -54,6 +54,7 @@ def run(
                 sources,
                 name=name,
                 source_options=take.source_options(uri_column, id_column, include, exclude),
+                on_storing=display.show_stored,
                 on_progress=display.update,
                 database_url=database_url,
                 weights=weights,

@@ -88,6 +88,10 @@ class Display(ABC):
         self.show(job.counts)
 
     @abstractmethod
+    def show_stored(self, images: int) -> None:
+        """Show how many images of a large job are stored so far, before anything of it runs."""
+
+    @abstractmethod
     def show(self, counts: Counts) -> None:
         """Show these counts."""
 
@@ -110,6 +114,12 @@ class Lines(Display):
         self._clock = clock
         self._next = clock()
         self._line = self._written = ""
+
+    def show_stored(self, images: int) -> None:
+        """Write a line, if it is time for one."""
+        if self._clock() >= self._next:
+            self._line = describe_stored(images)
+            self._write_line()
 
     def show(self, counts: Counts) -> None:
         """Write a line, if it is time for one."""
@@ -147,6 +157,11 @@ def show_progress() -> Iterator[Display]:
 def count_done(counts: Counts) -> int:
     """Return how many images have an outcome."""
     return counts.succeeded + counts.failed
+
+
+def describe_stored(images: int) -> str:
+    """Return ``storing the job: 150,000 images``."""
+    return f"storing the job: {images:,} images"
 
 
 def describe(counts: Counts, meter: Meter) -> str:

@@ -90,12 +90,12 @@ class Machine:
                 stack.callback(process.kill)
             for name, process in started.items():
                 # A check starts a Python: not too often.
-                wait_for(partial(self._is_up, name, process), 60, f"a healthy {name}", 0.5)
+                wait_for(partial(self._is_up, name, process), 120, f"a healthy {name}", 0.5)
             yield
             for process in started.values():
                 process.send_signal(signal.SIGTERM)
             for process in started.values():
-                said = process.communicate(timeout=60)[0]
+                said = process.communicate(timeout=120)[0]
                 assert process.returncode == 0, said
                 assert "Traceback" not in said
 
@@ -124,6 +124,11 @@ class ComposedRedis(Service):
                 return True
             except (exceptions.ConnectionError, exceptions.BusyLoadingError):
                 return False
+
+    def close(self) -> None:
+        """End it for good, with its data."""
+        self.end(signal.SIGTERM)
+        shutil.rmtree(self.folder)
 
 
 def connect(port: int, password: str | None = None) -> Redis:

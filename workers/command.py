@@ -40,8 +40,10 @@ def _become_celery(settings: Settings) -> int:
 
 
 def _child(gpu: int, metrics_port: int | None, others: Sequence[str]) -> list[str]:
-    port = [] if metrics_port is None else ["--metrics-port", str(metrics_port + gpu)]
-    return command_for(f"cuda:{gpu}", [*others, *port])
+    # Port 0 means a free one, for each.
+    port = metrics_port + gpu if metrics_port else metrics_port
+    own = [] if port is None else ["--metrics-port", str(port)]
+    return command_for(f"cuda:{gpu}", [*others, *own])
 
 
 def _without(argv: Iterable[str], names: Sequence[str]) -> Iterator[str]:

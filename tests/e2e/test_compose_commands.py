@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-import signal
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
@@ -48,15 +47,13 @@ def machine(installed: Path, pictures: Path, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def with_redis(machine: Machine) -> Iterator[Machine]:
     """... with the Redis of the compose file."""
-    server = ComposedRedis(machine.programs)
     shell, *words = words_of(machine.service("redis"))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in machine.environment("redis").items():
-            patch.setenv(name, value)
-        server.launch([f"/bin/{shell}", *words], server.answers)
-    yield replace(machine, names=machine.names | {"redis:6379": f"127.0.0.1:{server.port}"})
-    server.end(signal.SIGTERM)
-    shutil.rmtree(server.folder)
+    with closing(ComposedRedis(machine.programs)) as server:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in machine.environment("redis").items():
+                patch.setenv(name, value)
+            server.launch([f"/bin/{shell}", *words], server.answers)
+        yield replace(machine, names=machine.names | {"redis:6379": f"127.0.0.1:{server.port}"})
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,9 @@ _NOT_RUN = {
     " IMAGEMILL_BROKER_URL=redis://queue.local/0": "the addresses are this test's own",
     "imagemill worker --device all --metrics-port 9100": "it runs beside this test",
     "cp .env.example .env": "tests/unit/test_compose.py",
-    "docker compose up --detach": "no engine here; tests/e2e/test_compose_commands.py",
-    "docker compose --profile cpu up --detach --scale worker-cpu=3": "the same",
+    "docker compose up --detach --build": "no engine here; tests/e2e/test_compose_commands.py",
+    "docker compose up --detach --scale worker-cpu=3 worker-cpu": "the same",
+    "docker compose run --rm imagemill submit holiday/ --name holiday": "the same",
     "imagemill classify dog.jpg": "the internet: torchvision's weights",
     "imagemill run photos/ --name holiday": "the internet: torchvision's weights; run as below",
 }

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,28 +31,37 @@ from storm.storm import Storm
 
 
 def main() -> int:
-    options, postgres = read_options()
+    options, given = read_options()
+    # So that nothing is left behind after a SIGTERM either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     started = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - started:7.1f} s  {text}", flush=True)
 
-    say(f"seed {options.seed}, {options.seconds:g} s of {', '.join(options.faults)}")
-    with Servers(postgres) as servers:
+    seeds = " ".join(f"--seed {seed}" for seed in options.seeds)
+    say(f"{seeds}; {options.seconds:g} s of {', '.join(options.faults)}")
+    with Servers(given.postgres) as servers:
         report = Storm(options, servers, say).run()
     say("over")
     print(report.text(), flush=True)
     if report.findings:
-        print(f"the logs are in {options.folder}; the same again: --seed {options.seed}")
+        print(f"the logs are in {options.folder}; the same faults: {seeds}")
         return 1
-    shutil.rmtree(options.folder)
+    if given.folder is None:
+        shutil.rmtree(options.folder)
     return 0
 
 
-def read_options() -> tuple[Options, Path | None]:
+def read_options() -> tuple[Options, argparse.Namespace]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=120, help="how long the faults go on")
-    parser.add_argument("--seed", type=int, help="unset: a random one, which is printed")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        action="append",
+        help="of several each has its share of the time; -1 or unset: a random one, which is told",
+    )
     parser.add_argument("--faults", default=",".join(FAULTS), help="which of them")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--producers", type=int, default=2)
@@ -65,7 +75,7 @@ def read_options() -> tuple[Options, Path | None]:
     if unknown := set(faults) - set(FAULTS):
         parser.error(f"no such fault: {', '.join(unknown)}")
     options = Options(
-        seed=random.SystemRandom().randrange(10**6) if given.seed is None else given.seed,
+        seeds=tuple(map(choose_seed, given.seed or [-1])),
         seconds=given.seconds,
         folder=given.folder or Path(tempfile.mkdtemp(prefix="imagemill-chaos-")),
         faults=faults,
@@ -75,7 +85,12 @@ def read_options() -> tuple[Options, Path | None]:
         broken=given.broken,
         patience_s=given.patience,
     )
-    return options, given.postgres
+    return options, given
+
+
+def choose_seed(given: int) -> int:
+    """Return a given seed, or a random one in the place of -1."""
+    return random.SystemRandom().randrange(10**6) if given < 0 else given
 
 
 if __name__ == "__main__":

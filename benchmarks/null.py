@@ -4,7 +4,7 @@
 
 Five made-up predictions for each image go through a real Redis and a real PostgreSQL, each round
 with a new worker. Prints the images/s between the first chunk's end and the last one's, and the
-seconds of CPU that the worker and the servers took for 1,000 images.
+milliseconds of CPU that the worker and the servers took for 1,000 images.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> None:
     options = read_options()
     with open_cluster() as cluster:
         rows = [carry(cluster, options) for _ in range(options.rounds)]
-    names = ("images/s", "worker", "postgres", "redis")
+    names = ("images/s", "ms of CPU for 1,000: worker", "postgres", "redis")
     print_table(
         ["", "median", "lowest", "highest"],
         [
@@ -54,7 +54,7 @@ def carry(cluster: Cluster, options: argparse.Namespace) -> tuple[float, ...]:
     rate = steady_rate(cluster.database, job_id)
     print(f"{rate:,.0f} images/s", flush=True)
     spent = (b - a for a, b in zip(before, after, strict=True))
-    return (rate, *(1000 * seconds / options.images for seconds in spent))
+    return (rate, *(1e6 * seconds / options.images for seconds in spent))
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ class Cluster:
     def finish(self, job_id: int, timeout_s: float = 3600.0) -> Job:
         """Return a job once it has ended; it must end well."""
         job = wait_for(lambda: self._find_ended(job_id), timeout_s, f"the end of job {job_id}")
+        assert job is not None
         if job.status is not JobStatus.COMPLETED:
             raise SystemExit(f"job {job_id} ended {job.status}: {job.reason}")
         return job

@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/submit.py [--images 1000000]
 
 Submits a manifest of made-up references by the command itself. Prints for each tenth the
-references/s, and the memory of the command in MB (its own pages); at the end the ms that `jobs list`
-and `jobs show` took meanwhile, from the opening of the database to the last line, without the start
-of Python.
+references/s, and the memory of the command in MB (its own pages); at the end the ms that
+`jobs list` and `jobs show` took meanwhile, from the opening of the database to the last line:
+without the start of Python.
 """
 
 from __future__ import annotations
@@ -61,7 +61,16 @@ def write_manifest(path: Path, count: int) -> None:
 
 
 def start(cluster: Cluster, manifest: Path) -> subprocess.Popen[bytes]:
-    words = [COMMAND, "submit", manifest, "--weights", "demo", "--name", NAME, "--no-wait"]
+    words = [
+        str(COMMAND),
+        "submit",
+        str(manifest),
+        "--weights",
+        "demo",
+        "--name",
+        NAME,
+        "--no-wait",
+    ]
     return subprocess.Popen(words, env=cluster.environment(), stdout=subprocess.DEVNULL)
 
 

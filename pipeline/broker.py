@@ -69,6 +69,8 @@ def make_celery(url: str) -> Celery:
         broker_transport_options=_TRANSPORT,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A Redis that is full, or read-only, or still loading, is waited for like one that is away.
+        broker_channel_error_retry=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
     )
     return app

@@ -173,8 +173,9 @@ outcomes = sa.Table(
     sa.Column("sha256", sa.LargeBinary),
     sa.Column("width", sa.Integer),
     sa.Column("height", sa.Integer),
-    # Each ends with what a page is ordered by, or with all that a filter needs of a row.
+    # Each holds what a page is ordered by, and all that a filter needs of a row.
     sa.Index("ix_outcomes_label", "label_id", "job_id", "index", "score"),
+    sa.Index("ix_outcomes_job_label", "job_id", "label_id"),
     sa.Index("ix_outcomes_score", "job_id", "score", "index"),
     sa.Index(
         "ix_outcomes_failed",

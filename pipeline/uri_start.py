@@ -20,13 +20,18 @@ class uri_start(FunctionElement[str]):  # noqa: N801 (reads as the SQL function 
     inherit_cache = True
 
 
-def begins_with(uri: sa.ColumnElement[str], start: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a uri begins with ``start``, as the index on it can answer."""
+def begins_with(uri: sa.ColumnElement[str], prefix: str, floor: str = "") -> sa.ColumnElement[bool]:
+    """Return the condition that a uri begins with ``prefix``, as the index on it can answer.
+
+    What comes before ``floor`` is refused by another condition, and not looked at here: the
+    index begins at one of the two.
+    """
     first = uri_start(uri)
-    if len(start) > LENGTH:
-        return sa.and_(first == start[:LENGTH], sa.func.substr(uri, 1, len(start)) == start)
+    if len(prefix) > LENGTH:
+        return sa.and_(first == prefix[:LENGTH], sa.func.substr(uri, 1, len(prefix)) == prefix)
     # Not LIKE: SQLite's knows no case, and a uri is full of % and _.
-    return first.between(start, start + _LAST_CHARACTER * (LENGTH - len(start)))
+    last = prefix + _LAST_CHARACTER * (LENGTH - len(prefix))
+    return first <= last if floor >= prefix else first.between(prefix, last)
 
 
 @compiles(uri_start)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 import sqlalchemy as sa
+from cluster_worker import Worker
 from job_books import recount
 from null_engine import answer
 from programs import PATIENCE_S, PYTHONPATH, Nursery, Program
@@ -26,57 +24,12 @@ from pipeline.database.database import open_database
 from pipeline.queries.jobs import get_job_by_number
 from pipeline.records import Counts, ImageRef, Job, Priority
 from pipeline.sources import SourceOptions
+from workers.submission import Submission, Submitted, submit_job
 
+#: A broker's address where nobody listens.
+NOBODY = "redis://127.0.0.1:1/0"
 #: Settings of every worker, in seconds; tests shorten some further.
 SHORT = {"LEASE_S": "2", "SWEEP_S": "0.5", "RESEND_S": "2", "DRAIN_S": "20"}
-_PORT = re.compile(r"metrics at port (\d+)")
-_METRIC = re.compile(r"^(\w+)(?:\{([^}]*)\})? (\S+)$")
-
-
-class Worker:
-    """A worker process of a cluster."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self._port: str | None = None
-
-    def wait_until_ready(self) -> Worker:
-        """Wait until it takes chunks."""
-        wait_for(self.is_ready, PATIENCE_S, f"a ready worker ({self.program.log})")
-        return self
-
-    def is_ready(self) -> bool:
-        """Whether it takes chunks, and nothing is wrong with it."""
-        assert self.program.lives, self.program.said()[-3000:]
-        return self._ask("/readyz")[0] == 200
-
-    def trouble(self) -> str:
-        """Return what its readiness probe has to say."""
-        return self._ask("/readyz")[1]
-
-    def metric(self, name: str, label: str = "") -> float:
-        """Return the sum of a metric's series, or of those that have the label's value."""
-        found = (_METRIC.match(line) for line in self._ask("/metrics")[1].splitlines())
-        return sum(
-            float(one[3])
-            for one in found
-            if one and one[1] == f"imagemill_{name}" and f'"{label}"' in (one[2] or '""') + '""'
-        )
-
-    def _ask(self, path: str) -> tuple[int, str]:
-        if self._port is None:
-            port = _PORT.search(self.program.said())
-            if port is None:
-                return 0, ""
-            self._port = port[1]
-        with suppress(URLError, TimeoutError):
-            try:
-                with urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as reply:
-                    return reply.status, reply.read().decode()
-            except HTTPError as error:
-                with error:
-                    return error.code, error.read().decode()
-        return 0, ""
 
 
 class Cluster:
@@ -110,27 +63,38 @@ class Cluster:
         return program
 
     def submit(self, *uris: str, chunk_size: int = 4, name: str | None = None) -> int:
-        """Submit a job of these images by way of `imagemill submit`; return its number."""
-        return self.try_to_submit(*uris, chunk_size=chunk_size, name=name)[0]
+        """Submit a job of these images as `imagemill submit` does; return its number."""
+        job_id, unsent = self.try_to_submit(*uris, chunk_size=chunk_size, name=name)
+        assert unsent is None
+        return job_id
+
+    def store(self, *uris: str, chunk_size: int = 4) -> int:
+        """Store a job of which nothing was sent, as if the broker had been away."""
+        return self.try_to_submit(*uris, chunk_size=chunk_size, broker=NOBODY)[0]
+
+    def submit_folder(self, folder: Path) -> int:
+        """Submit a job of a folder's pictures; return its number."""
+        return self._submit((str(folder),), "", 4, None, self.broker).job.id
 
     def try_to_submit(
-        self, *uris: str, chunk_size: int = 4, name: str | None = None
+        self, *uris: str, chunk_size: int = 4, name: str | None = None, broker: str | None = None
     ) -> tuple[int, str | None]:
         """Submit a job; return its number, and why nothing of it could be sent yet."""
-        from workers.submission import Submission, submit_job
-
-        settings = load_settings(weights="demo", chunk_size=chunk_size, broker_url=self.broker)
-        broker = Broker(self.broker)
-        text = io.StringIO("".join(f"{uri}\n" for uri in uris))
-        wanted = Submission(
-            *(self.database, broker, settings, ("-",), SourceOptions(), name),
-            *(Priority.BULK, None, text),
-        )
-        try:
-            stored = submit_job(wanted)
-        finally:
-            broker.close()
+        text = "".join(f"{uri}\n" for uri in uris)
+        stored = self._submit(("-",), text, chunk_size, name, broker or self.broker)
         return stored.job.id, stored.unsent
+
+    def _submit(
+        self, sources: tuple[str, ...], text: str, chunk_size: int, name: str | None, broker: str
+    ) -> Submitted:
+        settings = load_settings(weights="demo", chunk_size=chunk_size)
+        with closing(Broker(broker)) as sending:
+            return submit_job(
+                Submission(
+                    *(self.database, sending, settings, sources, SourceOptions(), name),
+                    *(Priority.BULK, None, io.StringIO(text)),
+                )
+            )
 
     def job(self, job_id: int) -> Job:
         """Return a job as it is now."""
@@ -171,14 +135,25 @@ class Cluster:
                 assert (label, code) == expected, uri
         return counts
 
-    def wait_until_broker_is_empty(self, but_in_dead_hands: bool = False) -> None:
-        """Wait until no message is left, in a queue or in anybody's hands.
+    def find_code(self, job_id: int, uri: str) -> str | None:
+        """Return the code of an image's failure; None: it has none."""
+        (code,) = [code for _, its, _, code in self._outcomes(job_id) if its == uri]
+        return code
 
-        What the dead had in theirs comes back after Celery's visibility timeout, minutes later.
+    def wait_until_queues_are_empty(self) -> None:
+        """Wait until no message waits.
+
+        What the dead had in their hands, or what could not be acknowledged, comes back after
+        Celery's visibility timeout, minutes later, and is refused then.
         """
-        in_hands = [] if but_in_dead_hands else ["unacked", "unacked_index"]
+        self._wait_until_gone(*QUEUES.values())
+
+    def wait_until_broker_is_empty(self) -> None:
+        """Wait until no message is left, in a queue or in anybody's hands."""
+        self._wait_until_gone(*QUEUES.values(), "unacked", "unacked_index")
+
+    def _wait_until_gone(self, *names: str) -> None:
         with Redis.from_url(self.broker, socket_timeout=5) as client:
-            names = [*QUEUES.values(), *in_hands]
             wait_for(lambda: not client.exists(*names), PATIENCE_S, "the broker's emptiness")
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -33,6 +33,9 @@ settings.register_profile("imagemill", deadline=None, max_examples=40, database=
 settings.load_profile("imagemill")
 
 pytest_plugins = ["server_fixtures", "cluster_fixtures"]
+
+#: Lends a fresh PostgreSQL database: its name and address.
+MakePostgres = Callable[[], AbstractContextManager[tuple[str, str]]]
 
 _FOLDER = Path(__file__).parent
 _OTHER_SERVER = os.environ.get("IMAGEMILL_TEST_DATABASE_URL")
@@ -85,6 +88,12 @@ def postgres_template(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str, postgres_template: str) -> MakePostgres:
+    """A function that lends a fresh, migrated PostgreSQL database: its name and address."""
+    return lambda: _new_postgres(postgres_url, postgres_template)
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file that others are copied from."""
     path = tmp_path_factory.mktemp("template") / "imagemill.db"
@@ -105,8 +114,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_url")
         return
-    server, template = (request.getfixturevalue(f"postgres_{n}") for n in ("url", "template"))
-    with _new_postgres(server, template) as (_, url):
+    with request.getfixturevalue("migrated_postgres")() as (_, url):
         yield url
 
 

@@ -1,8 +1,10 @@
 """The null app with what tests want to go wrong: `celery -A failing_app worker`.
 
-A failpoint (see ``failpoints``); IMAGEMILL_TEST_ENGINE=lost or stalled; a disk that is full as
+A failpoint (see ``failpoints``); IMAGEMILL_TEST_ENGINE=lost or stalled; IMAGEMILL_TEST_NO_MODEL=1,
+a worker without any weights; a disk that is full as
 long as the file IMAGEMILL_TEST_FULL_DISK exists; IMAGEMILL_TEST_VISIBILITY_S, after which Celery
-gives a message to another; IMAGEMILL_TEST_HURRY=1 shortens the times that no setting shortens.
+gives a message to another, and IMAGEMILL_TEST_SOCKET_S, how long a command to Redis may take;
+IMAGEMILL_TEST_HURRY=1 shortens the other times that no setting shortens.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from sqlalchemy.pool import Pool
 
 import pipeline.broker
 import workers.carrier
+import workers.engines
 import workers.worker
 from pipeline.config import Settings, load_settings
 from pipeline.database import connections, patience
@@ -48,19 +51,30 @@ class StalledEngine(NullEngine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._futures: list[Future[Answer]] = []
         self._since = 0.0
 
     def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
         """Answer never."""
         self._since = self._since or time.monotonic()
-        return Future()
+        self._futures.append(Future())
+        return self._futures[-1]
 
     def stalled_s(self) -> float:
         """Since the first chunk."""
         return time.monotonic() - self._since if self._since else 0.0
 
+    def close(self) -> None:
+        """Abandon all that it was given."""
+        for future in self._futures:
+            future.set_exception(EngineError("the engine was closed"))
 
-_ENGINES = {"null": NullEngine, "lost": LostEngine, "stalled": StalledEngine}
+
+_ENGINES: dict[str, type[NullEngine]] = {
+    "null": NullEngine,
+    "lost": LostEngine,
+    "stalled": StalledEngine,
+}
 
 
 def start_engine(_weights: Path, _settings: Settings) -> NullEngine:
@@ -74,6 +88,7 @@ def hurry() -> None:
     workers.carrier._INSIST_S = 0.2
     workers.worker._WATCH_S = 0.1
     workers.worker._FAREWELL_S = 0.5
+    workers.worker._GOODBYE_S = 1.0
     connections._BUSY_TIMEOUT_S = 0.2
     patience.PATIENCE_S = 0.5
 
@@ -94,11 +109,30 @@ def redeliver_after(visibility_s: float) -> None:
     pipeline.broker._TRANSPORT.update(early)
 
 
+def give_up_on_redis_after(socket_s: float) -> None:
+    """Let a command to Redis take no longer."""
+    names = ("socket_timeout", "socket_connect_timeout", "health_check_interval")
+    pipeline.broker._TRANSPORT.update(dict.fromkeys(names, socket_s))
+
+
+def lose_models() -> None:
+    """Find no weights file, whatever its SHA-256."""
+    vars(workers.engines)["find_by_sha256"] = lambda *_: None
+
+
+def _find(name: str) -> str | None:
+    return os.environ.get(f"IMAGEMILL_TEST_{name}")
+
+
 failpoints.set_up()
-if os.environ.get("IMAGEMILL_TEST_HURRY"):
+if _find("HURRY"):
     hurry()
-if os.environ.get("IMAGEMILL_TEST_FULL_DISK"):
-    limit_disk(Path(os.environ["IMAGEMILL_TEST_FULL_DISK"]))
-if os.environ.get("IMAGEMILL_TEST_VISIBILITY_S"):
-    redeliver_after(float(os.environ["IMAGEMILL_TEST_VISIBILITY_S"]))
+if _find("NO_MODEL"):
+    lose_models()
+if full_disk := _find("FULL_DISK"):
+    limit_disk(Path(full_disk))
+if visibility_s := _find("VISIBILITY_S"):
+    redeliver_after(float(visibility_s))
+if socket_s := _find("SOCKET_S"):
+    give_up_on_redis_after(float(socket_s))
 app = make_app(load_settings(), start_engine)

@@ -13,9 +13,7 @@ import pytest
 _OURS = ("pipeline", "workers")
 
 
-def switch_off(
-    monkeypatch: pytest.MonkeyPatch, name: str, rules: Mapping[str, str]
-) -> None:
+def switch_off(monkeypatch: pytest.MonkeyPatch, name: str, rules: Mapping[str, str]) -> None:
     """Run the module ``name`` with other texts in place of ``rules``, wherever it is imported."""
     module = importlib.import_module(name)
     source = inspect.getsource(module)

@@ -7,6 +7,7 @@ tells its process id, and in the end its exit code.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import json
@@ -15,7 +16,10 @@ import runpy
 import signal
 import socket
 import sys
-from typing import Any, cast
+import threading
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn, cast
 
 #: <sys/prctl.h>
 _PR_SET_PDEATHSIG = 1
@@ -83,9 +87,29 @@ def _import_what_is_slow() -> None:
     gc.freeze()
 
 
+def _live(words: Sequence[str]) -> NoReturn:
+    """Be the program, up to the end of its threads and its last words.
+
+    The rest of an interpreter's end shows nothing, and takes a second with torch in it.
+    """
+    sys.argv[:] = words
+    code: object = 0
+    try:
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code if isinstance(code, int) else 1)
+
+
 if __name__ == "__main__":
     _import_what_is_slow()
-    words = wait_for_birth(socket.socket(fileno=os.dup(0)))
-    if words:
-        sys.argv[:] = words
-        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    given = wait_for_birth(socket.socket(fileno=os.dup(0)))
+    if given:
+        _live(given)

@@ -82,12 +82,13 @@ class Nursery:
 
     def __init__(self) -> None:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        own = {"PYTHONPATH": PYTHONPATH, "OPENBLAS_NUM_THREADS": "1"}
+        # One thread: a fork has no others.
+        environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "OPENBLAS_NUM_THREADS": "1"}
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, str(_HERE / "nursery.py")],
-                stdin=theirs,
-                env={**os.environ, **own},
+                stdin=theirs.fileno(),
+                env=environment,
                 start_new_session=True,
             )
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from toy_cluster import ToyCluster
 from job_books import recount
+from toy_cluster import ToyCluster
 
 from pipeline import tables
 
@@ -38,20 +38,26 @@ class Judge:
         self._counted: Snapshot | None = None
         self._before = self.look()
 
+    @property
+    def status(self) -> str:
+        """The job's status at the last check."""
+        return str(self._before.job.status)
+
+    @property
+    def is_worked_off(self) -> bool:
+        """Whether every chunk was done at the last check."""
+        return all(chunk.state == "done" for chunk in self._before.chunks.values())
+
     def look(self) -> Snapshot:
         """Read the rows."""
-        job_id = self._cluster.job.id
-        with self._cluster.database.reading() as connection:
-            job = connection.execute(sa.select(tables.jobs).filter_by(id=job_id)).one()
-            chunks = connection.execute(
-                sa.select(tables.chunks).filter_by(job_id=job_id).order_by(_chunk.first)
-            ).all()
-            found = sa.select(_outcome.index, _outcome.label_id, _outcome.code)
-            outcomes = connection.execute(found.filter_by(job_id=job_id)).all()
+        look, job_id = self._cluster.database.look, self._cluster.job.id
+        [job] = look(sa.select(tables.jobs).filter_by(id=job_id))
+        of_job = sa.select(tables.chunks).filter_by(job_id=job_id)
+        found = sa.select(_outcome.index, _outcome.label_id, _outcome.code)
         return Snapshot(
             job,
-            {chunk.number: chunk for chunk in chunks},
-            {row[0]: (row[1], row[2]) for row in outcomes},
+            {chunk.number: chunk for chunk in look(of_job.order_by(_chunk.first))},
+            {row[0]: (row[1], row[2]) for row in look(found.filter_by(job_id=job_id))},
         )
 
     def check(self, *acts: str) -> None:

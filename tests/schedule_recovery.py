@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from toy_cluster import RESEND_S, SWEEP_S, ToyCluster
 from schedule_judge import Judge, Snapshot
+from toy_cluster import RESEND_S, SWEEP_S, ToyCluster
 
 from pipeline import ledger
 
@@ -16,7 +16,8 @@ _ENDED = ("completed", "cancelled", "failed")
 
 def recover(cluster: ToyCluster, judge: Judge) -> None:
     """Stop the faults, and let the job end; a job that was stopped goes on, and ends then."""
-    cluster.database.at_next_commit = cluster.broker.trouble = None
+    cluster.database.at_next_commit = None
+    cluster.broker.befall(None)
     for thread in cluster.threads:
         thread.frozen = False
     while not cluster.job.submitted:
@@ -35,8 +36,8 @@ def recover(cluster: ToyCluster, judge: Judge) -> None:
 def _work_off(cluster: ToyCluster, judge: Judge) -> None:
     passed_s = 0.0
     while passed_s <= SLOWEST_S:
-        while any([cluster.step(thread, redelivers=False) for thread in cluster.threads]):
-            pass
+        while ready := cluster.list_ready():
+            cluster.step(ready[-1])
         cluster.sweep(0)
         judge.check()
         if cluster.broker.waiting:
@@ -44,13 +45,13 @@ def _work_off(cluster: ToyCluster, judge: Judge) -> None:
         now = judge.look()
         if now.job.status in _ENDED and all(one.at == "idle" for one in cluster.threads):
             return
-        pause_s = _seconds_to_next(now)
+        pause_s = seconds_to_next(now)
         cluster.pass_time(pause_s)
         passed_s += pause_s
     raise AssertionError(f"not ended {passed_s:.0f} s after the last fault")
 
 
-def _seconds_to_next(now: Snapshot) -> float:
+def seconds_to_next(now: Snapshot) -> float:
     """Return when something is due: at the latest the sweep after next."""
     dates = [
         chunk.sent_at + timedelta(seconds=RESEND_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from workers.sweeper import Sweeper
 from workers.watch.metrics import Metrics
 from workers.watch.vitals import Vitals
 
-LEASE_S, RESEND_S, SWEEP_S = 120.0, 300.0, 30.0
+LEASE_S, RESEND_S, SWEEP_S, VISIBLE_S = 120.0, 300.0, 30.0, 300.0
 PROCESSES, THREADS = 2, 4
 _MOMENTS = ("lease_until", "sent_at", "not_before")
 
@@ -68,37 +69,42 @@ class ToyCluster:
         ]
 
     # ------------------------------------------------------------ a worker's thread
-    def step(self, thread: Carrying, redelivers: bool = True) -> bool:
-        """Let a thread do what comes next; False: it has nothing to do, or has to wait."""
-        if thread.frozen:
-            return False
+    def list_ready(self) -> list[Carrying]:
+        """Return the threads that have something to do now."""
+        return [one for one in self.threads if not one.frozen and self._can_go_on(one)]
+
+    def list_chaos_targets(self) -> list[Carrying]:
+        """Return the threads with a chunk in hand; chaos in solo runs could condemn anybody."""
+        return [one for one in self.threads if one.inside and not self.is_alone(one.process)]
+
+    def step(self, thread: Carrying, index: int = 0) -> None:
+        """Let a thread do what comes next; idle, it takes the message of that place."""
         match thread.at:
             case "idle":
-                return self.take(thread, 0)
+                waiting = self.broker.waiting
+                thread.at, thread.message = "gate", waiting.pop(index % len(waiting))
             case "gate":
-                return self.claim(thread)
+                self.claim(thread)
             case "work":
-                return self.work(thread, redelivers)
+                self.work(thread)
             case "finish":
-                return self.finish(thread)
-        ledger.complete(self.database, self.job.id)
-        thread.drop()
-        return True
+                self.finish(thread)
+            case "complete":
+                ledger.complete(self.database, self.job.id)
+                thread.drop()
 
-    def take(self, thread: Carrying, index: int) -> bool:
-        """Take a message out of the broker; the late ack leaves it to a redelivery."""
-        if thread.frozen or thread.at != "idle" or index >= len(self.broker.waiting):
-            return False
-        thread.at, thread.message = "gate", self.broker.waiting.pop(index)
-        return True
+    def _can_go_on(self, thread: Carrying) -> bool:
+        if thread.at == "idle":
+            return bool(self.broker.waiting)
+        if thread.at != "gate" or thread.message is None:
+            return True
+        inside = [one for one in self.threads if one.process == thread.process and one.inside]
+        return not (inside if thread.message.solo else any(one.alone for one in inside))
 
-    def claim(self, thread: Carrying) -> bool:
-        """Claim the chunk of the message, unless the gate is shut."""
+    def claim(self, thread: Carrying) -> None:
+        """Claim the chunk of the message."""
         message = thread.message
         assert message is not None
-        inside = [one for one in self._mates(thread) if one.inside]
-        if inside if message.solo else any(one.alone for one in inside):
-            return False
         in_time = self.job.is_claimable(self.database, message)
         key = (message.job_id, message.number, message.token)
         claim, following = ledger.claim(self.database, *key, "a worker", LEASE_S)
@@ -106,24 +112,22 @@ class ToyCluster:
         self.dispatcher.try_to_send(following)
         if claim is None:
             thread.drop()
-            return True
+            return
         thread.at, thread.claim = "work", claim
         sent = [image.index for image in message.images]
         assert sent == self.job.open_images(self.database, claim.first, claim.last)
-        return True
 
-    def work(self, thread: Carrying, redelivers: bool) -> bool:
+    def work(self, thread: Carrying) -> None:
         """Let the engine classify the images of the message, or die of one."""
         assert thread.message is not None
         indexes = [image.index for image in thread.message.images]
         if self.job.poison.intersection(indexes):
-            self.kill(thread.process, redelivers)
-            return True
+            self.kill(thread.process, redelivers=False)
+            return
         thread.results = {index: self.job.classify(index) for index in indexes}
         thread.at = "finish"
-        return True
 
-    def finish(self, thread: Carrying) -> bool:
+    def finish(self, thread: Carrying) -> None:
         """Save what the engine said."""
         claim = thread.claim
         assert claim is not None
@@ -136,10 +140,9 @@ class ToyCluster:
         assert landed == (held and not unheard)
         if not landed:
             thread.drop()
-            return True
+            return
         ledger.enforce_budget(self.database, self.job.id)
         thread.at = "complete"
-        return True
 
     # ------------------------------------------------------------ a worker's process
     def renew(self, process: int) -> None:
@@ -178,14 +181,15 @@ class ToyCluster:
 
     def sweep(self, process: int) -> None:
         """Let the sweeper of a process look once after everything, if it gets the turn."""
-        try:
+        with suppress(BrokerError):
             self.sweepers[process].sweep()
-        except BrokerError:
-            assert self.broker.trouble is None
 
     # ------------------------------------------------------------ time
     def pass_time(self, seconds: float) -> None:
-        """Move all that was written down into the past; who is alone never forgets to renew."""
+        """Move all that was written down into the past; who is alone never forgets to renew.
+
+        The broker delivers again what was not acknowledged for too long.
+        """
         moved = {name: _earlier(self.database, name, seconds) for name in _MOMENTS}
         mine = tables.chunks.c.job_id == self.job.id
         with self.database.transaction() as connection:
@@ -195,14 +199,13 @@ class ToyCluster:
         for process in range(PROCESSES):
             if self.is_alone(process):
                 self.renew(process)
+        if seconds > VISIBLE_S:
+            self.broker.waiting += [one.message for one in self.threads if one.message]
 
     def holds(self, claim: Claim) -> bool:
         """Whether the claim is still its owner's, by the rows."""
         row = self.job.find_chunk(self.database, claim.number)
         return row is not None and (row.state, row.token) == ("running", claim.token)
-
-    def _mates(self, thread: Carrying) -> list[Carrying]:
-        return [one for one in self.threads if one.process == thread.process and one is not thread]
 
 
 def _earlier(database: ShakyDatabase, column: str, seconds: float) -> sa.TextClause:

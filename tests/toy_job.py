@@ -80,23 +80,21 @@ class ToyJob:
 
     def is_claimable(self, database: ShakyDatabase, message: Message) -> bool:
         """Whether the rows say that a message may be claimed."""
-        row = self.find_chunk(database, message.number)
-        with database.reading() as connection:
-            job = connection.execute(sa.select(tables.jobs).filter_by(id=self.id)).one()
+        chunk = self.find_chunk(database, message.number)
+        [job] = database.look(sa.select(tables.jobs).filter_by(id=self.id))
         alive = job.submitted_at is not None and job.status in _ALIVE
-        return alive and row is not None and (row.state, row.token) == ("queued", message.token)
+        found = chunk and (chunk.state, chunk.token)
+        return alive and found == ("queued", message.token)
 
     def find_chunk(self, database: ShakyDatabase, number: int) -> sa.Row[Any] | None:
         """Return the row of a chunk."""
-        look = sa.select(tables.chunks).filter_by(job_id=self.id, number=number)
-        with database.reading() as connection:
-            return connection.execute(look).one_or_none()
+        rows = database.look(sa.select(tables.chunks).filter_by(job_id=self.id, number=number))
+        return rows[0] if rows else None
 
     def open_images(self, database: ShakyDatabase, first: int, last: int) -> list[int]:
         """Return the images of a range that have no outcome."""
-        look = sa.select(tables.outcomes.c.index).filter_by(job_id=self.id)
-        with database.reading() as connection:
-            finished = set(connection.scalars(look))
+        rows = database.look(sa.select(tables.outcomes.c.index).filter_by(job_id=self.id))
+        finished = {row.index for row in rows}
         return [index for index in range(first, last + 1) if index not in finished]
 
 

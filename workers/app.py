@@ -38,6 +38,7 @@ def make_app(settings: Settings, start_engine: StartEngine | None = None) -> Cel
     """
     made = make_celery(settings.broker_url)
     made.conf.worker_concurrency = settings.concurrency or _suitable_concurrency(settings.device)
+    made.conf.worker_consumer = "workers.consumer:Consumer"
     connect_to_celery("json" if settings.log_format == "json" else "text")
 
     def start_worker(**_: object) -> None:

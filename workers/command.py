@@ -6,6 +6,8 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
+from celery.bin.celery import celery
+
 from pipeline.config import Settings
 from workers.app import make_app
 from workers.supervisor import command_for, supervise
@@ -35,7 +37,9 @@ def _become_celery(settings: Settings) -> int:
     app = make_app(settings)
     name = f"{settings.device}-{os.getpid()}@%h"
     options = ["--hostname", name, "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    code = app.start(["--quiet", "worker", *options])
+    # Not app.start: it forgets the exit code of a worker that failed.
+    celery.params[0].default = app
+    code = celery.main(["--quiet", "worker", *options], standalone_mode=False)
     return int(code or 0)
 
 

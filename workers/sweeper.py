@@ -61,19 +61,20 @@ class Sweeper:
         Raises DatabaseError and BrokerError; what was not reached is done at the next turn. What
         the database alone can tell is done without a broker, too.
         """
-        lengths = self._measure()
+        lengths, away = self._measure()
         # Before the turn: whoever froze in it may hold its row.
         ended = ledger.end_frozen_sessions(self._database, self._settings.lease_s)
         if ended:
             log.warning("ended %d sessions of frozen workers", ended)
         holds_s = self._settings.sweep_s * _HOLDS
-        if not ledger.take_turn(self._database, _TURN, self._worker, holds_s):
-            return
-        self._expire()
-        for job_id in ledger.list_ended_jobs(self._database):
-            ledger.complete(self._database, job_id)
-        if lengths is not None:
-            self._send(lengths)
+        if ledger.take_turn(self._database, _TURN, self._worker, holds_s):
+            self._expire()
+            for job_id in ledger.list_ended_jobs(self._database):
+                ledger.complete(self._database, job_id)
+            if lengths:
+                self._send(lengths)
+        if away:
+            raise away
 
     def _expire(self) -> None:
         losses = ledger.expire_leases(self._database)
@@ -92,23 +93,25 @@ class Sweeper:
         for job_id in ledger.list_unsent_jobs(self._database):
             self._dispatcher.top_up(job_id)
 
-    def _measure(self) -> dict[Priority, int] | None:
-        """Return the messages in each queue; None: the broker is away, and that is noted."""
+    def _measure(self) -> tuple[dict[Priority, int], BrokerError | None]:
+        """Return the messages in each queue; none, and why, when the broker is away."""
         try:
-            with self._vitals.watching(Problem.BROKER, BrokerError):
-                lengths = {priority: self._broker.length(priority) for priority in Priority}
-        except BrokerError:
-            return None
+            lengths = {priority: self._broker.length(priority) for priority in Priority}
+        except BrokerError as error:
+            return {}, error
         for priority, length in lengths.items():
             self._metrics.set_backlog(priority, length)
-        return lengths
+        return lengths, None
 
     def _run(self) -> None:
         asks_s = self._settings.sweep_s * _ASKS
         while not self._stop.is_set():
             self._vitals.beat("sweeper", 10 * self._settings.sweep_s + 300)
             try:
-                with self._vitals.watching(Problem.DATABASE, DatabaseError):
+                with (
+                    self._vitals.watching(Problem.DATABASE, DatabaseError),
+                    self._vitals.watching(Problem.BROKER, BrokerError),
+                ):
                     self.sweep()
             except (DatabaseError, BrokerError) as error:
                 log.warning("the sweep was broken off: %s", error)

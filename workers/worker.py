@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 LOST = 70
 #: How long the other threads have to give their chunks back before it goes, in seconds.
 _FAREWELL_S = 2.0
+#: How long after its drain a worker waits for a broker that does not answer, in seconds.
+_GOODBYE_S = 10.0
 #: How often it is looked whether the engines make progress, in seconds.
 _WATCH_S = 5.0
 
@@ -99,6 +101,7 @@ class Worker:
         log.info("draining", extra={"deadline_s": self._settings.drain_s})
         self.vitals.drain()
         self._drain.begin(self._settings.drain_s)
+        threading.Thread(target=self._leave_anyway, name="goodbye", daemon=True).start()
 
     def close(self) -> None:
         """End what ``start`` began; nothing is in hand any more."""
@@ -118,7 +121,7 @@ class Worker:
         self._stop.set()
         log.critical("leaving: %s", reason)
         self.vitals.trouble(Problem.ENGINE, reason)
-        self._drain.begin(_FAREWELL_S)
+        self._drain.hurry()
         threading.Thread(target=_exit_soon, name="farewell", daemon=True).start()
 
     def _crew(self, database: Database, broker: Broker, leases: Leases) -> Crew:
@@ -134,6 +137,13 @@ class Worker:
             drain=self._drain,
             gate=Gate(),
         )
+
+    def _leave_anyway(self) -> None:
+        """End the process though Celery still tries to acknowledge what is done or given back."""
+        self._drain.over.wait()
+        if not self._stop.wait(_GOODBYE_S):
+            log.warning("leaving without a word to the broker, which does not answer")
+            os._exit(0)
 
     def _watch(self) -> None:
         while not self._stop.wait(_WATCH_S):

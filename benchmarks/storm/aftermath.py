@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from waiting import wait_for
 
 from storm.crew import Crew
 from storm.findings import Findings
 from storm.options import Options
 from storm.processes import count_files, cpu_seconds
 from storm.servers import Servers
+from waiting import wait_for
 
 #: What must be empty in Redis: the queues, and what was handed out.
 _COUNTS = {
@@ -21,7 +21,7 @@ _COUNTS = {
 #: How long beyond the visibility time what was handed out may stay in Redis, in seconds.
 _MARGIN_S = 30.0
 #: How many files more than before the storm a worker may have open.
-_FILES = 12
+_FILES = 32
 #: How long an idle worker is watched, and the share of a core that it may use.
 _IDLE_S, _IDLE_SHARE = 3.0, 0.25
 

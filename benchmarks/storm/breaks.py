@@ -12,11 +12,13 @@ from typing import Any
 
 
 def _forget_the_token() -> None:
-    """Finish whatever the token and the state: so does a frozen worker that wakes up late."""
+    """Finish whatever the token and the state, and never look whether a claim is lost."""
+    from pipeline import ledger
     from pipeline.ledger import finishing
     from pipeline.ledger.columns import same_chunk
 
-    finishing.held = same_chunk
+    _replace(finishing, "held", same_chunk)
+    _replace(ledger, "list_held", lambda _, claims: set(claims))
 
 
 def _finish_in_two() -> None:
@@ -24,34 +26,34 @@ def _finish_in_two() -> None:
     from pipeline import ledger
     from pipeline.ledger import finishing
 
-    late, save, finish = threading.local(), finishing.save_outcomes, ledger.finish
+    late = threading.local()
 
     def keep(_connection: Any, *what: Any) -> None:
         late.what = what
 
     def finish_late(database: Any, *chunk: Any) -> bool:
-        done = finish(database, *chunk)
+        done: bool = finish(database, *chunk)
         if done:
             time.sleep(0.05)
             database.attempt(lambda connection: save(connection, *late.what))
         return done
 
-    finishing.save_outcomes = keep
-    ledger.finish = finish_late
+    save = _replace(finishing, "save_outcomes", keep)
+    finish = _replace(ledger, "finish", finish_late)
 
 
 def _resend_nothing() -> None:
     """Trust the broker to forget nothing."""
     from pipeline import ledger
 
-    ledger.mark_overdue = lambda *_: []
+    _replace(ledger, "mark_overdue", lambda *_: [])
 
 
 def _expire_nothing() -> None:
     """Leave to the dead what they held."""
     from pipeline import ledger
 
-    ledger.expire_leases = lambda *_: ledger.Losses()
+    _replace(ledger, "expire_leases", lambda *_: ledger.Losses())
 
 
 def _acknowledge_unfinished() -> None:
@@ -60,14 +62,14 @@ def _acknowledge_unfinished() -> None:
     from workers.processing import Carried
     from workers.watch.metrics import ChunkEnd
 
-    carrier.process_chunk = lambda *_: Carried(ChunkEnd.FENCED)
+    _replace(carrier, "process_chunk", lambda *_: Carried(ChunkEnd.FENCED))
 
 
 def _claim_what_is_taken() -> None:
     """Claim whatever the token and the state."""
     from pipeline import ledger, tables
 
-    claim, chunk = ledger.claim, tables.chunks.c
+    chunk = tables.chunks.c
 
     def claim_anyway(
         database: Any, job_id: int, number: int, _token: int, worker: str, lease_s: float
@@ -77,14 +79,21 @@ def _claim_what_is_taken() -> None:
         token = database.attempt(lambda c: c.scalar(freed.returning(chunk.token)))
         return claim(database, job_id, number, token or 0, worker, lease_s)
 
-    ledger.claim = claim_anyway
+    claim = _replace(ledger, "claim", claim_anyway)
 
 
 def _complete_early() -> None:
     """Close a job's books without a look at its open chunks."""
     from pipeline.ledger import completion
 
-    completion._has_open_chunk = lambda *_: False
+    _replace(completion, "_has_open_chunk", lambda *_: False)
+
+
+def _replace(module: Any, name: str, value: Any) -> Any:
+    """Put something in the place of a module's function, and return that."""
+    old = getattr(module, name)
+    setattr(module, name, value)
+    return old
 
 
 #: What breaks each rule.

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
-
 from storm.rules import RULES
 from storm.workload import PlannedJob
 
@@ -55,12 +54,21 @@ def check(url: str, jobs: Sequence[PlannedJob], answers: Mapping[str, Answer]) -
     ``jobs`` are all that were submitted, ``answers`` those of an undisturbed worker by uri.
     """
     with psycopg.connect(url) as connection:
-        connection.execute(_TABLES)
-        _fill(connection, "wanted", _wanted_rows(jobs))
-        _fill(connection, "known", ((uri, one.code) for uri, one in answers.items()))
-        _fill(connection, "known_scores", _score_rows(answers))
-        connection.execute("ANALYZE")
-        findings = [_look(connection, what, query) for what, query in RULES.items()]
+        return look(connection, jobs, answers)
+
+
+def look(
+    connection: psycopg.Connection[Any],
+    jobs: Sequence[PlannedJob],
+    answers: Mapping[str, Answer],
+) -> list[str]:
+    """Do what ``check`` does, in the transaction of a connection."""
+    connection.execute(_TABLES)
+    _fill(connection, "wanted", _wanted_rows(jobs))
+    _fill(connection, "known", ((uri, one.code) for uri, one in answers.items()))
+    _fill(connection, "known_scores", _score_rows(answers))
+    connection.execute("ANALYZE")
+    findings = [_ask(connection, what, query) for what, query in RULES.items()]
     return [finding for finding in findings if finding]
 
 
@@ -82,7 +90,7 @@ def _fill(connection: psycopg.Connection[Any], table: str, rows: Iterable[tuple[
             copy.write_row(row)
 
 
-def _look(connection: psycopg.Connection[Any], what: str, query: str) -> str | None:
+def _ask(connection: psycopg.Connection[Any], what: str, query: str) -> str | None:
     rows = connection.execute(f"SELECT count(*) OVER (), * FROM ({query}) AS broken".encode())
     found = rows.fetchmany(_SHOWN)
     if not found:

@@ -8,8 +8,6 @@ import time
 from contextlib import suppress
 
 from marked import find_marked
-from waiting import wait_for
-
 from storm.crew import Crew
 from storm.faults import Faults
 from storm.feeder import Feeder
@@ -21,6 +19,7 @@ from storm.recovery import Watcher
 from storm.servers import Servers
 from storm.shm import SharedMemory
 from storm.workload import Workload
+from waiting import wait_for
 
 #: How long the last processes may take to end, in seconds.
 _END_S = 10.0
@@ -42,7 +41,7 @@ class Cluster:
             for number in range(options.producers)
         ]
         url = servers.postgres.url
-        self.feeder = Feeder(Reader(url), workload, self.producers, options.seed)
+        self.feeder = Feeder(Reader(url), workload, self.producers, options.seeds[0])
         self.watcher = Watcher(url, findings)
         self.faults = Faults(servers, self.crew, self.producers, self.feeder, self.watcher)
         self._findings = findings
@@ -56,8 +55,10 @@ class Cluster:
 
     def ask_where_they_are(self) -> None:
         """Let every process write into its log what its threads are at."""
-        for process in (*self.crew.list(), *self.producers):
-            process.signal(signal.SIGUSR1)
+        for worker in self.crew.list():
+            worker.signal(signal.SIGUSR1)
+        for producer in self.producers:
+            producer.signal(signal.SIGUSR1)
         time.sleep(_TELL_S)
 
     def stop(self) -> None:

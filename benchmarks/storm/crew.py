@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from storm.findings import Findings
 from storm.options import Options
@@ -21,6 +22,8 @@ _START_S = 120.0
 _LEAVE_S = 30.0
 #: How long the processes of one that ended may live.
 _FAMILY_S = 10.0
+#: The exit code of a worker that cannot begin.
+_REFUSED = 2
 #: How often it is looked who has ended.
 _LOOK_S = 0.2
 
@@ -38,6 +41,8 @@ class Crew:
         self._workers: list[WorkerProcess] = []
         self._hired = 0
         self._closing = threading.Event()
+        #: How many found Redis or the database away as they started.
+        self.refusals = 0
         #: How long each that left after SIGTERM took for it, in seconds.
         self.stops_s: list[float] = []
         self._keeper = threading.Thread(target=self._keep, name="crew", daemon=True)
@@ -46,10 +51,11 @@ class Crew:
         """Hire until the crew is complete, now and whenever one ends."""
         self._keeper.start()
 
-    def hire(self) -> WorkerProcess:
-        """Start one more worker."""
+    def hire(self, *, sound: bool = False) -> WorkerProcess:
+        """Start one more worker; a ``sound`` one breaks no rule."""
+        options = replace(self._options, broken=None) if sound else self._options
         with self._lock:
-            worker = WorkerProcess(self._hired, self._options, self._environment)
+            worker = WorkerProcess(self._hired, options, self._environment)
             self._hired += 1
             self._workers.append(worker)
             return worker
@@ -118,12 +124,19 @@ class Crew:
         while not self._closing.wait(_LOOK_S):
             for worker in self.list():
                 if not worker.is_alive() and worker.told is None:
-                    code = worker.process.returncode
-                    self._findings.add(f"worker {worker.number} left by itself, with {code}")
+                    self._note_desertion(worker)
                     self._bury(worker)
             missing = self._options.workers - sum(one.told is None for one in self.list())
             for _ in range(missing):
                 self.hire()
+
+    def _note_desertion(self, worker: WorkerProcess) -> None:
+        code = worker.process.returncode
+        if code == _REFUSED and not worker.was_ready():
+            # A server was away as it started, and it said so; whoever supervises it tries again.
+            self.refusals += 1
+        else:
+            self._findings.add(f"worker {worker.number} left by itself, with {code}")
 
     def _bury(self, worker: WorkerProcess) -> None:
         with self._lock:

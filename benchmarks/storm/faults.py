@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from redis.exceptions import RedisError
-
 from storm.crew import Crew
 from storm.feeder import Feeder
 from storm.producers import Producer

@@ -8,29 +8,41 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+#: What goes faster with the visibility time.
+_TIMES = ("visibility_timeout", "unacked_restore_interval", "unacked_mutex_expire")
+_ROOT = Path(__file__).parents[2]
+
+
+def hurry(visibility_s: float) -> None:
+    """Let Redis give what was not acknowledged to others so soon."""
+    times: dict[str, Any] = import_module("pipeline.broker")._TRANSPORT
+    share = visibility_s / times["visibility_timeout"]
+    times.update({name: max(1, round(times[name] * share)) for name in _TIMES})
+
+
+def compute_nothing() -> None:
+    """Take the engine that computes nothing."""
+    sys.path.append(str(_ROOT / "tests"))
+    layout: Any = import_module("workers.engine.layout")
+    layout.start_engine = import_module("null_engine").NullEngine.start
+
+
+def break_rule(rule: str) -> None:
+    """Break a rule on purpose."""
+    sys.path.append(str(_ROOT / "benchmarks"))
+    import_module("storm.breaks").BREAKS[rule]()
+
 
 if __name__ == "__main__":
     # In place of this folder, whose modules are none of the worker's.
-    sys.path[0] = str(Path(__file__).parents[2])
-
-    from pipeline import broker
-    from pipeline.cli.main import main
-
-    patient, hurried = broker._TRANSPORT, float(os.environ["STORM_VISIBILITY_S"])
-    for name in ("unacked_restore_interval", "unacked_mutex_expire", "visibility_timeout"):
-        hurry = hurried / patient["visibility_timeout"]
-        patient[name] = max(1, round(patient[name] * hurry))
+    sys.path[0] = str(_ROOT)
+    hurry(float(os.environ["STORM_VISIBILITY_S"]))
     if "STORM_NULL" in os.environ:
-        sys.path.append(str(Path(__file__).parents[2] / "tests"))
-        from null_engine import NullEngine
-
-        from workers.engine import layout
-
-        layout.start_engine = NullEngine.start
+        compute_nothing()
     if "STORM_BREAK" in os.environ:
-        sys.path.append(str(Path(__file__).parents[1]))
-        from storm.breaks import BREAKS
-
-        BREAKS[os.environ["STORM_BREAK"]]()
-    main()
+        break_rule(os.environ["STORM_BREAK"])
+    import_module("pipeline.cli.main").main()

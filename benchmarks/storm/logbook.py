@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 #: What differs between two lines of one kind.
-_VARIES = re.compile(r"0x[0-9a-f]+|\d[\d.]*")
+_VARIES = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|0x[0-9a-f]+|\d[\d.]*")
+#: What Celery tells with a traceback, and is no bug: its connection broke as it acknowledged.
+_BROKEN_OFF = re.compile(r"redis\.exceptions\.(Connection|Timeout)Error")
 #: How much is shown of what a traceback ends with.
 _SHOWN = 300
 
@@ -39,7 +41,8 @@ class Logbook:
         except ValueError:
             told = None
         if not isinstance(told, Mapping):
-            self.lines[f"STRAY {_VARIES.sub('#', line)}"] += 1
+            if line[:1].strip("= {"):  # Not the stack of a thread that was asked where it is.
+                self.lines[f"STRAY {_VARIES.sub('#', line)}"] += 1
             if "Traceback" in line:
                 self.bugs.setdefault(line, log.name)
             return
@@ -47,4 +50,5 @@ class Logbook:
         self.lines[kind] += 1
         if "traceback" in told:
             end = told["traceback"].strip().splitlines()[-1]
-            self.bugs.setdefault(f"{kind}: {_VARIES.sub('#', end)[:_SHOWN]}", log.name)
+            if not (told["logger"].startswith("celery") and _BROKEN_OFF.match(end)):
+                self.bugs.setdefault(f"{kind}: {_VARIES.sub('#', end)[:_SHOWN]}", log.name)

@@ -18,7 +18,8 @@ MARK = "IMAGEMILL_TEST_STORM"
 class Options:
     """What one storm was told; times in seconds. The product's own defaults are in brackets."""
 
-    seed: int
+    #: The first one decides about the jobs, too.
+    seeds: tuple[int, ...]
     seconds: float
     folder: Path
     faults: tuple[str, ...]

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,8 @@ _AGAIN_S = 0.5
 def main() -> None:
     """Submit until standard input ends."""
     faulthandler.register(signal.SIGUSR1, all_threads=True)
-    from pipeline import producer
-    from workers import submission
-
+    producer: Any = import_module("pipeline.producer")
+    submission: Any = import_module("workers.submission")
     read, told = submission.read_sources, dict[str, Any]()
 
     def read_slowly(*arguments: Any) -> Iterator[Any]:

@@ -5,25 +5,33 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from storm.findings import Findings
-from storm.reader import Reader
+from storm.reader import Reader, Rows
+
+_Key = tuple[int, int, int]
 
 #: How often it is looked, in seconds.
 _LOOK_S = 0.3
-#: The chunks in a worker's hands; in anybody's hands, or under way to somebody.
+#: The chunks in a worker's hands; in anybody's hands, or under way to somebody. With the token
+#: that each has once it is in somebody's hands after that.
 _IN_HAND = """
-SELECT job_id, first, last FROM chunks WHERE state = 'running' AND worker = %s
+SELECT job_id, number, token + 2, first, last FROM chunks WHERE state = 'running' AND worker = %s
 """
 _UNDER_WAY = """
-SELECT job_id, first, last FROM chunks
-WHERE state = 'running' OR (state = 'queued' AND sent_at IS NOT NULL)
+SELECT job_id, number, token + CASE WHEN state = 'running' THEN 2 ELSE 1 END, first, last
+FROM chunks WHERE state = 'running' OR (state = 'queued' AND sent_at IS NOT NULL)
+"""
+#: Whether a chunk is still where it was: one that was split is not.
+_UNTOUCHED = """
+SELECT 1 FROM chunks WHERE job_id = %s AND number = %s AND token < %s AND state <> 'done'
 """
 _FINISHED = "SELECT count(*) FROM outcomes WHERE job_id = %s AND index BETWEEN %s AND %s"
 #: The books of every job that goes on, in one look: what there is of it, and what its chunks say.
 _BOOKS = """
-SELECT jobs.id, total, images, covered, finished, outcomes FROM jobs,
+SELECT name, total, images, covered, finished, outcomes FROM jobs,
 LATERAL (SELECT count(*) AS images FROM images WHERE job_id = jobs.id) AS one,
 LATERAL (SELECT count(*) AS outcomes FROM outcomes WHERE job_id = jobs.id) AS two,
 LATERAL (SELECT sum(last - first + 1) AS covered, sum(succeeded + failed) AS finished
@@ -35,19 +43,34 @@ WHERE submitted_at IS NOT NULL AND status IN ('pending', 'running')
 @dataclass(slots=True)
 class _Recovery:
     fault: str
-    ranges: list[tuple[int, int, int]]
+    hit: Rows
     since: float = field(default_factory=time.monotonic)
+    untouched: list[tuple[int, int, int]] = field(init=False)
+    unfinished: list[tuple[int, int, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.untouched = [(job, number, token) for job, number, token, _, _ in self.hit]
+        self.unfinished = [(job, first, last) for job, _, _, first, last in self.hit]
+
+
+@dataclass(slots=True)
+class Recoveries:
+    """How long after each fault of a kind all that it hit was in hand again, and done; in s."""
+
+    in_hand_s: list[float] = field(default_factory=list)
+    done_s: list[float] = field(default_factory=list)
 
 
 class Watcher:
-    """Follows what the faults hit, and looks at the books meanwhile; each thread asks by itself."""
+    """Follows what the faults hit, and looks at the books meanwhile."""
 
     def __init__(self, url: str, findings: Findings) -> None:
         self._url = url
         self._findings = findings
         self._following: list[_Recovery] = []
-        #: How long each recovery took, in seconds, by fault.
-        self.took_s: defaultdict[str, list[float]] = defaultdict(list)
+        self.recoveries: defaultdict[str, Recoveries] = defaultdict(Recoveries)
+        self._wrong: set[str] = set()
+        #: How often the books were looked at.
         self.looks = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -64,14 +87,14 @@ class Watcher:
         reader.close()
         if found:
             with self._lock:
-                self._following.append(_Recovery(fault, [(j, f, t) for j, f, t in found]))
+                self._following.append(
+                    _Recovery(fault, [(a, b, c, d, e) for a, b, c, d, e in found])
+                )
 
     def close(self) -> None:
         """Look no more."""
         self._stop.set()
         self._thread.join()
-        for one in self._following:
-            self._findings.add(f"what {one.fault} hit was never done")
 
     def _run(self) -> None:
         reader = Reader(self._url)
@@ -81,25 +104,36 @@ class Watcher:
                 following = list(self._following)
             ended = [one for one in following if self._is_over(one, reader)]
             with self._lock:
-                for one in ended:
-                    self._following.remove(one)
-                    self.took_s[one.fault].append(time.monotonic() - one.since)
+                self._following = [one for one in self._following if one not in ended]
         reader.close()
 
-    def _is_over(self, recovery: _Recovery, reader: Reader) -> bool:
-        while recovery.ranges:
-            job_id, first, last = recovery.ranges[-1]
-            found = reader.find(_FINISHED, job_id, first, last)
-            if found is None or found[0][0] < last - first + 1:
-                return False
-            recovery.ranges.pop()
-        return True
+    def _is_over(self, one: _Recovery, reader: Reader) -> bool:
+        took = self.recoveries[one.fault]
+        if one.untouched and _shrink(
+            one.untouched, lambda hit: reader.find(_UNTOUCHED, *hit) == []
+        ):
+            took.in_hand_s.append(time.monotonic() - one.since)
+        if _shrink(
+            one.unfinished, lambda hit: reader.find(_FINISHED, *hit) == [(hit[2] - hit[1] + 1,)]
+        ):
+            took.done_s.append(time.monotonic() - one.since)
+            return True
+        return False
 
     def _look_at_books(self, reader: Reader) -> None:
-        for job_id, total, images, covered, finished, outcomes in reader.find(_BOOKS) or ():
-            if not (total == images == covered and finished == outcomes):
+        for name, total, images, covered, finished, outcomes in reader.find(_BOOKS) or ():
+            right = total == images == covered and finished == outcomes
+            if not right and name not in self._wrong:
+                self._wrong.add(name)
                 self._findings.add(
-                    f"on its way job {job_id} had {total} images by its row, {images} rows, "
-                    f"{covered} in its chunks; {finished} finished by its chunks, {outcomes} rows"
+                    f"on its way {name} had {total} images by its row, {images} rows, {covered} "
+                    f"in its chunks; {finished} finished by its chunks, {outcomes} outcomes"
                 )
         self.looks += 1
+
+
+def _shrink(left: list[_Key], is_over: Callable[[_Key], bool]) -> bool:
+    """Take those off the list that are over; True: nothing is left."""
+    while left and is_over(left[-1]):
+        left.pop()
+    return not left

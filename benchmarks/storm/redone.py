@@ -39,6 +39,7 @@ class Redone:
 def count_redone(reader: Reader) -> Redone:
     """Return what was done more than once; the database must be there."""
     found, condemned = reader.find(_ATTEMPTS), reader.find(_CONDEMNED)
-    assert found and condemned
+    assert found
+    assert condemned
     again, attempts, split_off, solo, chunks, images = map(int, found[0])
     return Redone(images, chunks, again, attempts, split_off, solo, condemned[0][0])

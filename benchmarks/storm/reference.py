@@ -19,14 +19,20 @@ _TIMEOUT_S = 600
 def ask_reference(
     servers: Servers, job: PlannedJob, environment: Mapping[str, str]
 ) -> dict[str, Answer]:
-    """Submit the job by the command, wait for its end, and return the answers by uri."""
+    """Submit the job by the command, wait for its end, and return the answers by uri.
+
+    Raises RuntimeError when the command fails.
+    """
     words = ["--name", job.name, "--chunk-size", str(job.chunk_size)]
     columns = ["--uri-column", "uri", "--id-column", "id"]
-    subprocess.run(
+    done = subprocess.run(
         [_COMMAND, "submit", job.manifest, *words, *columns],
         env=dict(environment),
         timeout=_TIMEOUT_S,
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    if done.returncode:
+        raise RuntimeError(f"the undisturbed run ended with {done.returncode}: {done.stderr}")
     return read_answers(servers.postgres.url, job.name)

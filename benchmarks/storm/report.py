@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from storm.recovery import Recoveries
 from storm.redone import Redone
 
 #: Kinds of log lines that are shown, the most frequent first.
@@ -19,8 +20,9 @@ class Report:
 
     steps: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
-    took_s: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    recoveries: Mapping[str, Recoveries] = field(default_factory=dict)
     stops_s: Sequence[float] = ()
+    refusals: int = 0
     jobs: int = 0
     storm_s: float = 0.0
     quiet_s: float = 0.0
@@ -42,18 +44,19 @@ class Report:
         yield ""
         yield "what the logs say (numbers left out)"
         for kind, count in self.lines.most_common(_LINES):
-            yield f"{count:7,}  {kind[:180]}"
+            yield f"{count:7,}  {kind.splitlines()[0][:180]}"
         yield ""
         yield from (f"FOUND {finding}" for finding in self.findings)
         yield f"{len(self.findings)} findings" if self.findings else "nothing is wrong"
 
     def _table(self) -> Iterator[str]:
-        yield f"{'fault':18} {'done':>5} {'skipped':>8} {'recovered':>10} {'median':>8} {'worst':>8}"
+        columns = f"{'median':>7} {'worst':>7}"
+        yield f"{'':28}  {'in hand again':15}  {'done':>10}"
+        yield f"{'fault':18} {'done':>4} {'none':>4} {columns}  {columns}"
         for fault in sorted(self.steps | self.skipped):
-            took = self.took_s.get(fault, ())
-            times = f"{median(took):7.1f}s {max(took):7.1f}s" if took else f"{'-':>8} {'-':>8}"
-            counts = f"{self.steps[fault]:5} {self.skipped[fault]:8} {len(took):10}"
-            yield f"{fault:18} {counts} {times}"
+            took = self.recoveries.get(fault, Recoveries())
+            times = f"{_times(took.in_hand_s)}  {_times(took.done_s)}"
+            yield f"{fault:18} {self.steps[fault]:4} {self.skipped[fault]:4} {times}"
 
     def _figures(self) -> Iterator[str]:
         if made := self.redone:
@@ -68,7 +71,14 @@ class Report:
         yield f"quiet after {self.quiet_s:.1f} s; {self.looks} looks at the books on the way"
         if self.stops_s:
             yield f"{len(self.stops_s)} stops by SIGTERM, the slowest in {max(self.stops_s):.1f} s"
+        yield f"{self.refusals} workers met no server as they started, and were started again"
         for what, values in self.idle.items():
             shown = ", ".join(f"{value:.3g}" for value in values)
             yield f"{what} of the idle workers: {shown}"
         yield f"files of a fresh worker: {self.base_files}"
+
+
+def _times(took_s: Sequence[float]) -> str:
+    if not took_s:
+        return f"{'-':>7} {'-':>7}"
+    return f"{median(took_s):6.1f}s {max(took_s):6.1f}s"

@@ -9,7 +9,7 @@ from __future__ import annotations
 TOLERANCE = 1e-4
 
 _ANSWERS = """
-SELECT name, i.index, uri, o.code, o.label_id, o.score, o.job_id,
+SELECT name, i.index, uri, o.code, o.job_id, j.model_id,
        least((options ->> 'top_k')::int, (SELECT count(*) FROM labels l
                                           WHERE l.model_id = j.model_id)) AS top_k
 FROM jobs j JOIN images i ON i.job_id = j.id
@@ -63,18 +63,23 @@ RULES = {
         WHERE o.label_id <> p.label_id OR o.score <> p.score""",
     "an outcome that an undisturbed worker did not have": f"""
         SELECT name, index, uri, a.code, k.code FROM ({_ANSWERS}) a
-        LEFT JOIN known k USING (uri) WHERE k.uri IS NULL OR a.code IS DISTINCT FROM k.code""",
+        LEFT JOIN known k USING (uri) WHERE k.uri IS NULL
+        OR (a.code IS DISTINCT FROM k.code AND a.code IS DISTINCT FROM 'worker_crashed')""",
+    "an image that was condemned, and not lost twice alone": """
+        SELECT o.job_id, o.index, number, lost, solo_lost FROM outcomes o
+        LEFT JOIN chunks c ON c.job_id = o.job_id AND o.index BETWEEN first AND last
+        WHERE code = 'worker_crashed' AND (first < last OR solo_lost < 2) IS NOT FALSE""",
     "a prediction that an undisturbed worker did not make": f"""
         SELECT name, a.index, uri, p.rank, l.label, p.score, k.label, k.score
         FROM ({_ANSWERS}) a
         JOIN predictions p ON p.job_id = a.job_id AND p.index = a.index
-        JOIN labels l ON l.id = p.label_id
+        LEFT JOIN labels l ON l.id = p.label_id AND l.model_id = a.model_id
         JOIN known USING (uri)
         LEFT JOIN (SELECT *, lag(score) OVER every AS better, lead(score) OVER every AS worse
                    FROM known_scores WINDOW every AS (PARTITION BY uri ORDER BY rank)) k
         USING (uri, rank)
         WHERE known.code IS NULL AND a.code IS NULL AND (
-            k.rank IS NULL OR abs(p.score - k.score) > {TOLERANCE}
+            k.rank IS NULL OR l.label IS NULL OR abs(p.score - k.score) > {TOLERANCE}
             -- Two labels that are equally likely may change places.
             OR (l.label <> k.label AND k.score - coalesce(worse, 0) > {TOLERANCE}
                 AND coalesce(better, 1) - k.score > {TOLERANCE}))""",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Each fault, and how long it lasts at least and at most, in seconds (a freeze: in leases).
 FAULTS: dict[str, tuple[float, float]] = {
@@ -35,19 +35,31 @@ class Step:
 
 
 def draw_schedule(
-    seed: int, seconds: float, lease_s: float, faults: Sequence[str] = tuple(FAULTS)
+    seeds: Sequence[int], seconds: float, lease_s: float, faults: Sequence[str] = tuple(FAULTS)
 ) -> list[Step]:
-    """Return the steps of so many seconds: every fault once, then every one again, shuffled."""
-    rng = random.Random(f"{seed} schedule")
+    """Return the steps of so many seconds, each seed's after those of the one before it.
+
+    Of a seed every fault comes once, then every one again, shuffled.
+    """
+    share_s = seconds / len(seeds)
+    return [
+        replace(step, at_s=round(step.at_s + number * share_s, 2))
+        for number, seed in enumerate(seeds)
+        for step in _draw(random.Random(f"{seed} schedule"), share_s, lease_s, faults)
+    ]
+
+
+def _draw(
+    rng: random.Random, seconds: float, lease_s: float, faults: Sequence[str]
+) -> Iterator[Step]:
     deck = _deal(rng, faults)
-    steps, at_s = [], rng.uniform(*_PAUSES_S)
+    at_s = rng.uniform(*_PAUSES_S)
     while at_s < seconds:
         fault = next(deck)
         unit_s = lease_s if fault == "worker-freeze" else 1.0
         lasts_s = unit_s * rng.uniform(*FAULTS[fault])
-        steps.append(Step(round(at_s, 2), fault, round(lasts_s, 2), rng.random()))
+        yield Step(round(at_s, 2), fault, round(lasts_s, 2), rng.random())
         at_s += rng.uniform(*_PAUSES_S)
-    return steps
 
 
 def _deal(rng: random.Random, faults: Sequence[str]) -> Iterator[str]:

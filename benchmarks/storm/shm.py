@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from storm.findings import Findings
 from waiting import wait_for
 
-from storm.findings import Findings
-
-_FOLDER = Path("/dev/shm")  # noqa: S108 (only read)
+_FOLDER = Path("/dev/shm")
 _MAPPED = re.compile(rf"{_FOLDER}/(\S+)")
 #: How often it is looked, and how long the names may outlive the processes, in seconds.
 _LOOK_S, _OUTLIVE_S = 1.0, 10.0

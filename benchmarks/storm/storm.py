@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,12 @@ from storm.workload import Workload
 
 #: Faults at the same time, at most.
 _AT_ONCE = 2
+#: How long after its last fault a worker may take to read messages again: it notices a connection
+#: in a hole after some 20 s.
+_BACK_S = 60.0
+_AT_WORK = """
+SELECT DISTINCT worker FROM chunks JOIN jobs ON jobs.id = job_id WHERE name LIKE 'probe-%'
+"""
 
 
 class Storm:
@@ -35,7 +42,7 @@ class Storm:
         self._say = say
         self._findings = Findings()
         self._report = Report()
-        self._workload = Workload(options.folder, options.seed, null=options.null)
+        self._workload = Workload(options.folder, options.seeds[0], null=options.null)
         self._reference = self._workload.plan_reference()
 
     def run(self) -> Report:
@@ -52,16 +59,18 @@ class Storm:
         return self._report
 
     def _ask_reference(self, cluster: Cluster) -> dict[str, Answer]:
-        worker = cluster.crew.hire()
+        worker = cluster.crew.hire(sound=True)
         answers = ask_reference(self._servers, self._reference, cluster.environment)
         self._report.base_files = count_files(worker.pid)
+        if self._options.broken:
+            cluster.crew.stop(worker)
         failures = sum(one.code is not None for one in answers.values())
         self._say(f"undisturbed: {len(answers)} pictures, {failures} of them failures")
         return answers
 
     def _rage(self, cluster: Cluster) -> None:
         options = self._options
-        steps = draw_schedule(options.seed, options.seconds, options.lease_s, options.faults)
+        steps = draw_schedule(options.seeds, options.seconds, options.lease_s, options.faults)
         started, running = time.monotonic(), set[Future[None]]()
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fault") as pool:
             for step in steps:
@@ -81,37 +90,47 @@ class Storm:
             self._say(f"{step.fault}: nobody to do it to")
 
     def _calm(self, cluster: Cluster) -> bool:
-        """Let the cluster end its jobs, then one more of which every worker takes a part."""
+        """Let the cluster end its jobs, and see that every worker is at work again."""
         started, reader = time.monotonic(), Reader(self._servers.postgres.url)
         cluster.feeder.close()
-        patience_s = self._options.patience_s
-        self._say(f"the faults are over; no {patience_s:g} s may pass without progress")
-        calm = wait_for_jobs(reader, cluster.feeder.due, patience_s, self._findings)
+        patience = f"{self._options.patience_s:g} s"
+        self._say(f"the faults are over; no {patience} may pass without progress")
+        calm = self._wait(cluster, reader)
         self._report.quiet_s = time.monotonic() - started
         if calm:
             self._say(f"all jobs have ended after {self._report.quiet_s:.1f} s")
-            cluster.crew.wait_ready(self._options.workers)
-            cluster.feeder.release(self._workload.plan_probe())
-            calm = wait_for_jobs(reader, cluster.feeder.due, patience_s, self._findings)
+            calm = self._probe(cluster, reader)
         if not calm:
             cluster.ask_where_they_are()
         reader.close()
         return calm
 
+    def _probe(self, cluster: Cluster, reader: Reader) -> bool:
+        """Submit small jobs until every worker has taken a part of one."""
+        cluster.crew.wait_ready(self._options.workers)
+        deadline = time.monotonic() + _BACK_S
+        for number in itertools.count():
+            cluster.feeder.release(self._workload.plan_probe(number))
+            if not self._wait(cluster, reader):
+                return False
+            busy = {name for (name,) in reader.find(_AT_WORK) or ()}
+            idle = [worker for worker in cluster.crew.list() if worker.name not in busy]
+            if not idle or time.monotonic() > deadline:
+                break
+            time.sleep(1)
+        for worker in idle:
+            self._findings.add(f"worker {worker.number} takes no messages any more")
+        return not idle
+
+    def _wait(self, cluster: Cluster, reader: Reader) -> bool:
+        hits = sum(n for fault, n in self._report.steps.items() if fault.startswith("worker"))
+        patience_s = self._options.patience_s
+        return wait_for_jobs(reader, cluster.feeder.due, patience_s, hits, self._findings)
+
     def _look_around(self, cluster: Cluster) -> None:
-        self._find_idlers(cluster)
         check_broker(self._servers, self._options, self._findings)
         files = self._report.base_files
         self._report.idle = check_workers(cluster.crew, files, self._findings)
-
-    def _find_idlers(self, cluster: Cluster) -> None:
-        reader = Reader(self._servers.postgres.url)
-        query = "SELECT DISTINCT worker FROM chunks JOIN jobs ON jobs.id = job_id WHERE name = %s"
-        busy = {name for (name,) in reader.find(query, "probe") or ()}
-        for worker in cluster.crew.list():
-            if worker.name not in busy:
-                self._findings.add(f"worker {worker.number} takes no messages any more")
-        reader.close()
 
     def _settle(self, cluster: Cluster, answers: dict[str, Answer]) -> None:
         report, url = self._report, self._servers.postgres.url
@@ -126,6 +145,6 @@ class Storm:
         report.redone = count_redone(reader)
         reader.close()
         report.jobs, report.lines = len(jobs), logbook.lines
-        report.took_s, report.looks = cluster.watcher.took_s, cluster.watcher.looks
-        report.stops_s = cluster.crew.stops_s
+        report.recoveries, report.looks = cluster.watcher.recoveries, cluster.watcher.looks
+        report.stops_s, report.refusals = cluster.crew.stops_s, cluster.crew.refusals
         report.findings = self._findings.list()

@@ -52,7 +52,11 @@ class WorkerProcess:
 
     def is_ready(self) -> bool:
         """Tell whether it lives, and has said that messages may come."""
-        return self.is_alive() and _READY in self.log.read_text()
+        return self.is_alive() and self.was_ready()
+
+    def was_ready(self) -> bool:
+        """Tell whether it has said that messages may come."""
+        return _READY in self.log.read_text()
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; what ends it is noted."""

@@ -66,10 +66,10 @@ class Workload:
         wanted = tuple(Wanted(uri, None) for uri in self.uris)
         return self._write("reference", "bulk", self.scale.chunk_size, wanted)
 
-    def plan_probe(self) -> PlannedJob:
+    def plan_probe(self, number: int) -> PlannedJob:
         """Return a job of many small chunks: every worker that is well takes some of them."""
-        wanted = tuple(Wanted(self.uris[n % 100], f"probe-{n}") for n in range(100))
-        return self._write("probe", "high", 1, wanted)
+        wanted = tuple(Wanted(self.uris[n % 100], f"{number}-{n}") for n in range(100))
+        return self._write(f"probe-{number}", "high", 1, wanted)
 
     def plan(self, number: int) -> PlannedJob:
         """Return the job of a number, of any size and priority; some uris are in it twice."""

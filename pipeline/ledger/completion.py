@@ -47,5 +47,6 @@ def _close_books(connection: sa.Connection, job_id: int) -> bool:
 
 
 def _has_open_chunk(connection: sa.Connection, job_id: int) -> bool:
-    look = sa.select(_chunk.number).where(_chunk.job_id == job_id, _chunk.state.in_(OPEN))
-    return connection.scalar(look.limit(1)) is not None
+    # One state after the other: for two at once PostgreSQL may walk the chunks that are done.
+    found = [sa.exists().where(_chunk.job_id == job_id, _chunk.state == state) for state in OPEN]
+    return bool(connection.scalar(sa.select(sa.or_(*found))))

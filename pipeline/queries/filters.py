@@ -13,8 +13,8 @@ class PredictionFilter:
     """What to look for; all of it must hold, and a filter that says nothing means everything.
 
     ``label``, ``min_score`` and ``max_score`` (both included) speak of rank 1. ``uri`` is exact or,
-    with a ``*`` at its end, what the uri begins with (within one job). ``failed``: only failures,
-    or only what was classified.
+    with a ``*`` at its end, what the uri begins with (within one job, in the order of the uris).
+    ``failed``: only failures, or only what was classified.
     """
 
     job: str | None = None

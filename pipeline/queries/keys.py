@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from pipeline.tables import images, outcomes
-from pipeline.uri_start import uri_start
+from pipeline.uri_start import LENGTH, begins_with, uri_start
 
 if TYPE_CHECKING:
     Condition = sa.ColumnElement[bool]
@@ -25,50 +25,56 @@ class KeyQuery:
 
     job_id: int | None
     label_ids: tuple[int, ...]
+    #: What the uri begins with.
+    prefix: str | None
     on_images: tuple[Condition, ...]
     on_outcomes: tuple[Condition, ...]
-    #: Whether many images of a job may begin as the wanted ones do.
-    by_uri: bool
 
-    def select(self, after: Key, limit: int) -> sa.Select[Any]:
-        """Return the query of the first ``limit`` keys behind ``after``, in order.
+    def read(self, conn: sa.Connection, after: Key, limit: int) -> list[Key]:
+        """Return the first ``limit`` keys behind ``after``, in order.
 
         The order is that of (job, index), or of the uris where it is asked how they begin.
         """
-        if self.by_uri:
-            return self._select_by_uri(after, limit)
-        if self.on_images or len(self.label_ids) < 2:
-            return self._select(after, limit, self._conditions())
-        # One index holds the images of each label in order; of all of them together, none.
-        each = [self._select(after, limit, self._conditions(one)) for one in self.label_ids]
-        found = sa.union_all(*(sa.select(one.subquery()) for one in each)).subquery()
-        return sa.select(found).order_by(*found.c).limit(limit)
+        if self.prefix is None:
+            query = self._select(after, limit)
+        elif (start := _read_start(conn, after)) is not None:
+            query = self._select_by_uri(self.prefix, start, after[1], limit)
+        else:
+            return []
+        return [(job_id, index) for job_id, index in conn.execute(query)]
 
     def count(self) -> sa.Select[Any]:
         """Return the query of the number of keys."""
-        return sa.select(sa.func.count()).select_from(self._table).where(*self._conditions())
+        begins = [] if self.prefix is None else [begins_with(images.c.uri, self.prefix)]
+        query = sa.select(sa.func.count()).select_from(self._table)
+        return query.where(*begins, *self._conditions())
 
     @property
     def _table(self) -> sa.Table:
         """The table that narrows more: an image's uri or own id is nearly unique."""
-        return images if self.on_images else outcomes
+        return images if self.on_images or self.prefix is not None else outcomes
 
-    def _select(self, after: Key, limit: int, conditions: list[Condition]) -> sa.Select[Any]:
+    def _select(self, after: Key, limit: int) -> sa.Select[Any]:
+        if self.on_images or len(self.label_ids) < 2:
+            return self._select_from(self._conditions(), after, limit)
+        # One index holds the images of each label in order; of all of them together, none.
+        each = [self._select_from(self._conditions(one), after, limit) for one in self.label_ids]
+        found = sa.union_all(*(sa.select(one.subquery()) for one in each)).subquery()
+        return sa.select(found).order_by(*found.c).limit(limit)
+
+    def _select_from(self, conditions: list[Condition], after: Key, limit: int) -> sa.Select[Any]:
         key = (self._table.c.job_id, self._table.c.index)
         later = sa.tuple_(*key) > sa.tuple_(*after)
         if self.job_id is not None:
             later = key[1] > after[1]
         return sa.select(*key).where(*conditions, later).order_by(*key).limit(limit)
 
-    def _select_by_uri(self, after: Key, limit: int) -> sa.Select[Any]:
-        image = images.c
-        order = (uri_start(image.uri), image.index)
-        query = sa.select(image.job_id, image.index).where(*self._conditions())
-        if after != START:
-            last = images.alias("last").c
-            same = (last.job_id == after[0], last.index == after[1])
-            start = sa.select(uri_start(last.uri)).where(*same).scalar_subquery()
-            query = query.where(sa.tuple_(*order) > sa.tuple_(start, after[1]))
+    def _select_by_uri(self, prefix: str, start: str, index: int, limit: int) -> sa.Select[Any]:
+        order = (uri_start(images.c.uri), images.c.index)
+        begins = begins_with(images.c.uri, prefix, floor=start)
+        query = sa.select(images.c.job_id, images.c.index).where(*self._conditions(), begins)
+        if start >= prefix[:LENGTH]:
+            query = query.where(sa.tuple_(*order) > sa.tuple_(start, index))
         return query.order_by(*order).limit(limit)
 
     def _conditions(self, *label_ids: int) -> list[Condition]:
@@ -79,12 +85,20 @@ class KeyQuery:
         return [*mine, *self.on_images, self._is_finished()]
 
     def _on_outcomes(self, label_ids: tuple[int, ...]) -> list[Condition]:
-        has_label = [outcomes.c.label_id.in_(label_ids)] if len(label_ids) > 1 else []
-        has_label += [outcomes.c.label_id == one for one in label_ids if len(label_ids) == 1]
-        return [*has_label, *self.on_outcomes]
+        label = outcomes.c.label_id
+        known = [label == label_ids[0]] if len(label_ids) == 1 else [label.in_(label_ids)]
+        return [*(known if label_ids else ()), *self.on_outcomes]
 
     def _is_finished(self) -> Condition:
         same = (outcomes.c.job_id == images.c.job_id, outcomes.c.index == images.c.index)
         found = sa.select(outcomes.c.index).where(*same, *self._on_outcomes(self.label_ids))
         # Looked up image by image, in their order: as a join PostgreSQL may read a whole job.
         return found.correlate(images).offset(0).exists()
+
+
+def _read_start(conn: sa.Connection, after: Key) -> str | None:
+    """Return the beginning of an image's uri; "" is before the first; None: no such image."""
+    if after == START:
+        return ""
+    same = (images.c.job_id == after[0], images.c.index == after[1])
+    return conn.scalar(sa.select(uri_start(images.c.uri)).where(*same))

@@ -13,7 +13,6 @@ from pipeline.queries.labels import get_label_ids
 from pipeline.references import is_storable
 from pipeline.storage.rows import uri_hash
 from pipeline.tables import images, outcomes
-from pipeline.uri_start import begins_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +27,13 @@ def resolve(conn: sa.Connection, wanted: PredictionFilter) -> KeyQuery:
     check_filter(wanted)
     job = None if wanted.job is None else get_job_head(conn, wanted.job)
     model_id = None if job is None else job.model_id
-    label = wanted.label
+    label, uri = wanted.label, wanted.uri
     return KeyQuery(
         job_id=None if job is None else job.id,
         label_ids=() if label is None else tuple(get_label_ids(conn, label, model_id)),
+        prefix=uri[:-1] if uri is not None and uri.endswith("*") else None,
         on_images=tuple(_speak_of_images(wanted)),
         on_outcomes=tuple(_speak_of_outcomes(wanted)),
-        by_uri=wanted.uri is not None and wanted.uri.endswith("*"),
     )
 
 
@@ -45,9 +44,7 @@ def _speak_of_images(wanted: PredictionFilter) -> Iterator[Condition]:
         return
     if wanted.custom_id is not None:
         yield images.c.custom_id == wanted.custom_id
-    if wanted.uri is not None and wanted.uri.endswith("*"):
-        yield begins_with(images.c.uri, wanted.uri[:-1])
-    elif wanted.uri is not None:
+    if wanted.uri is not None and not wanted.uri.endswith("*"):
         yield images.c.uri_hash == uri_hash(wanted.uri)
         yield images.c.uri == wanted.uri
 

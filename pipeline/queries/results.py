@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: Images read at once by a stream: what it holds in memory.
 PIECE = 5_000
-#: Keys read at once by a stream. A label's index does not hold the order of the images, so each
-#: read of keys may look at every match: few large reads, not many small ones.
+#: Keys read at once by a stream. No index holds the images of a range of scores in their order, so
+#: each read of keys may look at every match: few large reads, not many small ones.
 KEYS = 50_000
 #: Predictions of an image where its job does not say.
 _TOP_K = 5
@@ -46,13 +46,16 @@ def list_results(
 ) -> Page:
     """Return a page of finished images in the order of (job, index), all ranks of each.
 
+    Images whose uris begin with something come in the order of their uris (of the first 128
+    characters).
+
     Raises UsageError for a filter that cannot be meant, a label that no model knows, or a cursor
     that is not one; JobError for a job that does not exist.
     """
     check_limit(limit)
     query = resolve(conn, wanted)
     after = START if cursor is None else _read_start(cursor, query)
-    keys = _read_keys(conn, query, after, limit + 1)
+    keys = query.read(conn, after, limit + 1)
     more = write_cursor(keys[limit - 1]) if len(keys) > limit else None
     return Page(read_rows(conn, keys[:limit]), more)
 
@@ -94,15 +97,11 @@ def _stream(database: Database, query: KeyQuery) -> Iterator[ImageResult]:
 def _page_keys(database: Database, query: KeyQuery) -> Iterator[list[Key]]:
     after, full = START, True
     while full:
-        read = partial(_read_keys, query=query, after=after, limit=KEYS)
+        read = partial(query.read, after=after, limit=KEYS)
         keys = database.attempt(read, write=False)
         yield keys
         full = len(keys) == KEYS
         after = keys[-1] if keys else after
-
-
-def _read_keys(conn: sa.Connection, query: KeyQuery, after: Key, limit: int) -> list[Key]:
-    return [(job_id, index) for job_id, index in conn.execute(query.select(after, limit))]
 
 
 def _read_start(cursor: str, query: KeyQuery) -> Key:

@@ -74,9 +74,15 @@ def test_the_list_of_revisions_is_the_folder_of_revisions() -> None:
     assert tuple(script.revision for script in walked)[::-1] == REVISIONS
 
 
+# No reflection knows all of an index on an expression; the next two tests compare its text.
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_alembic_finds_no_difference_from_the_tables(database: Database) -> None:
     with database.reading() as connection:
-        options = {"compare_type": True, "compare_server_default": True}
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            "include_object": lambda _, name, *__: name != "ix_images_uri",
+        }
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, tables.metadata) == []
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pipeline import tables
 from pipeline.errors import JobError, UsageError
 from pipeline.producer import submit
-from pipeline.queries import keys, results
+from pipeline.queries import meaning, results
 from pipeline.queries.cursors import write_cursor
 from pipeline.queries.details import read_rows
 from pipeline.queries.filters import PredictionFilter
@@ -183,6 +183,8 @@ def test_filters_combine_and_pages_count_and_stream_agree(
             continue
         wanted = PredictionFilter(job=job, uri=uri, custom_id=own_id, **answer)  # type: ignore[arg-type]
         expected = [row for row in everything if is_wanted(row, wanted)]
+        if uri is not None and uri[-1] == "*":
+            expected.sort(key=lambda row: row.result.uri)
         assert read_pages(answered, wanted, 6) == expected, wanted
         with answered.reading() as conn:
             assert count_results(conn, wanted) == len(expected), wanted
@@ -203,7 +205,7 @@ def test_a_job_without_a_finished_image_has_no_rows(answered: Database, small_mo
 def test_two_uris_with_one_hash_are_told_apart(
     answered: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "uri_hash", lambda uri: 7)
+    monkeypatch.setattr(meaning, "uri_hash", lambda uri: 7)
     with answered.transaction() as conn:
         conn.execute(sa.update(tables.images).values(uri_hash=7))
     wanted = PredictionFilter(uri="/even/20.jpg")
@@ -212,6 +214,36 @@ def test_two_uris_with_one_hash_are_told_apart(
         ("two", 20),
         ("three", 20),
     ]
+
+
+def test_uris_that_begin_alike_are_found_in_their_order_however_long_they_are(
+    database: Database, small_model: Model
+) -> None:
+    long, last = "https://host/" + "x" * 140, "\U0010ffff"
+    uris = [
+        *(long + "/b", long + "/a", long + "/b", long, long[:-1], f"/é/{last}", "/é/", "/é"),
+        *("/é/\ue000", "/é/_", "/éa", "/é/%", f"/é/{last}{last}z", "/É/1"),
+    ]
+    job_id = submit(database, JobSpec("one", small_model, {}, "h", 4), map(Reference, uris))
+    with database.transaction() as conn:
+        found = [replace(outcome(0) or Outcome(0), index=index) for index in range(len(uris))]
+        save_outcomes(conn, job_id, save_model(conn, small_model), found)
+    for start in (
+        "/é/",
+        "/é",
+        f"/é/{last}",
+        long,
+        long + "/",
+        long[:128],
+        long[:129],
+        "https:",
+        "",
+    ):
+        matching = [(index, uri) for index, uri in enumerate(uris) if uri.startswith(start)]
+        expected = sorted(matching, key=lambda pair: (pair[1][:128], pair[0]))
+        for limit in (1, 2, 100):
+            rows = read_pages(database, PredictionFilter("one", uri=start + "*"), limit)
+            assert [(row.index, row.result.uri) for row in rows] == expected, (start, limit)
 
 
 def test_a_key_that_is_gone_when_its_row_is_read_is_left_out(answered: Database) -> None:

@@ -50,7 +50,7 @@ def list_predictions(
 ) -> None:
     """List images with label and score, or why they failed.
 
-    A page at a time, in the order of the job.
+    A page at a time, in the order of the job; with `--uri "...*"` in that of the uris.
     """
     from pipeline.queries.filters import PredictionFilter
     from pipeline.queries.results import list_results

@@ -71,7 +71,8 @@ def start(cluster: Cluster, manifest: Path) -> subprocess.Popen[bytes]:
         NAME,
         "--no-wait",
     ]
-    return subprocess.Popen(words, env=cluster.environment(), stdout=subprocess.DEVNULL)
+    with (cluster.folder / "submit.log").open("wb") as log:
+        return subprocess.Popen(words, env=cluster.environment(), stdout=log, stderr=log)
 
 
 def watch(
@@ -91,7 +92,7 @@ def watch(
             look(cluster, looks)
         time.sleep(0.2)
     if process.returncode:
-        raise SystemExit("the submission did not end well")
+        raise SystemExit((cluster.folder / "submit.log").read_text()[-2000:])
 
 
 def count_done(cluster: Cluster) -> int:

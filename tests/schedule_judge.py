@@ -57,7 +57,7 @@ class Judge:
         return Snapshot(
             job,
             {chunk.number: chunk for chunk in look(of_job.order_by(_chunk.first))},
-            {row[0]: (row[1], row[2]) for row in look(found.filter_by(job_id=job_id))},
+            {row[0]: tuple(row)[1:] for row in look(found.filter_by(job_id=job_id))},
         )
 
     def check(self, *acts: str) -> None:

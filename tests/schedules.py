@@ -189,7 +189,8 @@ class Schedule(RuleBasedStateMachine):
     def obey(self, command: str) -> None:
         if command == "finish":
             for thread in self.cluster.list_ready():
-                thread.at != "finish" or self.cluster.finish(thread)
+                if thread.at == "finish":
+                    self.cluster.finish(thread)
         else:
             with suppress(JobError):
                 _COMMANDS[command](self.database, self.cluster.job.id)

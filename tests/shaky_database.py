@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import sqlalchemy as sa
 
@@ -65,7 +65,7 @@ class ShakyDatabase(Database):
             intruder()
 
 
-def _break_after(_: object) -> T:
+def _break_after(_: object) -> NoReturn:
     raise _broken_off()
 
 

@@ -94,7 +94,7 @@ class ToyJob:
     def open_images(self, database: ShakyDatabase, first: int, last: int) -> list[int]:
         """Return the images of a range that have no outcome."""
         rows = database.look(sa.select(tables.outcomes.c.index).filter_by(job_id=self.id))
-        finished = {row.index for row in rows}
+        finished = {row[0] for row in rows}
         return [index for index in range(first, last + 1) if index not in finished]
 
 

@@ -65,6 +65,7 @@ class Engines:
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._door = threading.Lock()
         self._starting = threading.Lock()
+        self._closing = threading.Lock()
         self._closed = False
 
     @contextmanager
@@ -87,13 +88,15 @@ class Engines:
             return max((e.engine.stalled_s() for e in self._entries.values()), default=0.0)
 
     def close(self) -> None:
-        """Stop them all at once, and start none any more."""
-        with self._starting, self._door:
-            self._closed = True
-            entries = list(self._entries.values())
-            self._entries.clear()
-        for entry in entries:
-            entry.engine.close()
+        """Stop them all at once, and start none any more; when this returns they have stopped."""
+        # Whoever comes second waits, too: a process that ends with a thread in the model aborts.
+        with self._closing:
+            with self._starting, self._door:
+                self._closed = True
+                entries = list(self._entries.values())
+                self._entries.clear()
+            for entry in entries:
+                entry.engine.close()
 
     def _enter(self, rules: JobRules) -> _Entry:
         key = self._key(rules)

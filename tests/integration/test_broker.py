@@ -87,10 +87,10 @@ def test_a_wrong_password_is_one_sentence(own_redis: RedisServer) -> None:
 
 def test_a_full_broker_is_one_sentence(own_redis: RedisServer) -> None:
     with own_redis.client() as client:
-        client.config_set("maxmemory", "1mb")
+        client.config_set("maxmemory", "1")
     broker = Broker(own_redis.url)
     with pytest.raises(BrokerError, match="maxmemory"):
-        broker.send([message(n) for n in range(50)])
+        broker.send([message(0)])
     with own_redis.client() as client:
         client.config_set("maxmemory", "0")
     broker.send([message(0)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,24 @@ def test_a_folder_that_is_not_mounted_is_absent(tmp_path: Path) -> None:
     gone = JobRules(StoredModel(1, ()), 5, 3, "holiday", folders=(str(tmp_path / "mount"),))
     with pytest.raises(Absent, match="mount it at the same path"):
         check_folders(gone)
+
+
+def test_whoever_closes_second_waits_until_the_first_has_closed_all() -> None:
+    closing, may_close = threading.Event(), threading.Event()
+
+    class Slow(NullEngine):
+        def close(self) -> None:
+            closing.set()
+            may_close.wait(10)
+
+    engines = Engines(load_settings(), lambda _path, _settings: Slow())
+    with engines.using(rules()):
+        pass
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engines.close)
+        assert closing.wait(10)
+        second = pool.submit(engines.close)
+        assert not wait([first, second], timeout=0.2).done
+        may_close.set()
+    assert first.done()
+    assert second.done()

@@ -84,7 +84,8 @@ _MUTANTS = {
         (
             "pipeline.ledger.completion",
             {
-                "    if _has_open_chunk(connection, job_id):\n        return False\n    counts": "    counts"
+                "    if _has_open_chunk(connection, job_id):\n"
+                "        return False\n    counts": "    counts"
             },
         ),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from pipeline.records import ImageRef, JobStatus, Message, Priority
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Faults, SmallJob
+    from conftest import SmallJob
     from integration.conftest import Books
 
     from pipeline.database.database import Database
@@ -106,8 +107,9 @@ def test_never_more_wait_than_allowed_however_many_top_up_and_claim(
 ) -> None:
     small = submit_small(database, images=24, chunk_size=1)
     books.change(tables.jobs, dispatch="broker")
-    broker: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    broker: queue.Queue[Message] = queue.Queue()
     claimed: list[int] = []
+    deadline = time.monotonic() + 20
 
     def send(messages: list[Message]) -> None:
         assert len(list_sent(books)) <= 3
@@ -115,11 +117,11 @@ def test_never_more_wait_than_allowed_however_many_top_up_and_claim(
             broker.put(message)
 
     def top_up() -> None:
-        while len(claimed) < 24:
+        while len(claimed) < 24 and time.monotonic() < deadline:
             send(ledger.mark_ahead(database, small.id, 3))
 
     def carry() -> None:
-        while len(claimed) < 24:
+        while len(claimed) < 24 and time.monotonic() < deadline:
             with suppress(queue.Empty):
                 claim, following = claim_by(database, broker.get(timeout=0.01))
                 assert claim is not None, "a chunk was sent twice"

@@ -114,7 +114,8 @@ class Engine:
             self._events.put(self._close)
         self._batcher.drop()
         self._thread.join(10)
-        self._forward.join(3)
+        # A process that ends with a thread in the model aborts: only a lost device is left there.
+        self._forward.join(10)
 
     def _run(self) -> None:
         while not self._closed:

@@ -69,14 +69,14 @@ class Scene:
 
 
 def kill_worker(scene: Scene) -> float:
-    doomed, job = scene.begin(pause_s=10, chunks=4)
+    doomed, job = scene.begin(pause_s=600, chunks=4)
     scene.start()
     doomed.program.kill()
     return scene.until_taken_over(job, doomed.program.pid)
 
 
 def freeze_worker(scene: Scene) -> float:
-    frozen, job = scene.begin(pause_s=10, chunks=4)
+    frozen, job = scene.begin(pause_s=600, chunks=4)
     scene.start()
     frozen.program.freeze()
     return scene.until_taken_over(job, frozen.program.pid)

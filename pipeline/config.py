@@ -98,7 +98,7 @@ class Settings(BaseSettings):
 
 #: What pydantic would say with a regular expression.
 _REASONS = {
-    "device": "it takes auto, cpu, cuda, cuda:N, or all (a worker alone)",
+    "device": "it takes auto, cpu, cuda or cuda:N; a worker also all",
     "log_format": "it takes text or json",
 }
 

@@ -86,7 +86,8 @@ def test_the_work_of_a_cancelled_chunk_is_cancelled(
     works: list[Future[Any]] = [Future(), Future()]
     claims = [books.take(small.id) for _ in works]
     with leases.hold(claims[0]) as one, leases.hold(claims[1]) as two:
-        one.bind(works[0]), two.bind(works[1])
+        one.bind(works[0])
+        two.bind(works[1])
         ledger.cancel(database, small.id)
         wait_for(lambda: one.lost and two.lost, _SOON_S, "the loss")
         assert [work.cancelled() for work in works] == [True, True]

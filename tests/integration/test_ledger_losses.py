@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pipeline.database.database import Database
 
 
-
 @pytest.fixture
 def small(database: Database, books: Books, submit_small: Callable[..., SmallJob]) -> SmallJob:
     """A job of the cluster: ten images in chunks of four, four and two."""

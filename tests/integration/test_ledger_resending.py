@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -109,9 +109,7 @@ def test_each_queue_is_compared_with_what_should_wait_in_it(
     assert sorted(numbers(found)) == [0, 1, 2, 3, 4]
 
 
-def test_one_of_two_sweepers_sends_again(
-    database: Database, books: Books, small: SmallJob
-) -> None:
+def test_one_of_two_sweepers_sends_again(database: Database, books: Books, small: SmallJob) -> None:
     ledger.mark_ahead(database, small.id, 5)
     books.change(tables.chunks, sent_at=from_now(-400))
     found = at_once(*(lambda: resend(database, bulk=0),) * 4)
@@ -163,5 +161,3 @@ def test_a_mark_that_did_not_land_is_made_again(
 ) -> None:
     faults.at_next_commit(database, landed=False)
     assert numbers(ledger.mark_ahead(database, small.id, 2)) == [0, 1]
-
-

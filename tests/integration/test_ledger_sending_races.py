@@ -73,7 +73,10 @@ def test_a_claim_and_a_top_up_send_different_chunks(
     database: Database, books: Books, small: SmallJob, race: Race, claims_first: bool
 ) -> None:
     [message] = ledger.mark_ahead(database, small.id, 1)
-    acts = [claiming(database, message), partial(ledger.mark_ahead, database, small.id, 3)]
+    acts: list[Callable[[], Any]] = [
+        claiming(database, message),
+        partial(ledger.mark_ahead, database, small.id, 3),
+    ]
     answers = race(*acts) if claims_first else race(*acts[::-1])[::-1]
     (claim, following), topped_up = answers
     assert claim is not None
@@ -150,7 +153,10 @@ def test_a_claim_and_a_deletion_leave_nothing_behind(
     first, second = ledger.mark_ahead(database, small.id, 2)
     if begun:
         claiming(database, second)()
-    acts = [claiming(database, first), partial(delete_job, database, small.id)]
+    acts: list[Callable[[], Any]] = [
+        claiming(database, first),
+        partial(delete_job, database, small.id),
+    ]
     answers = race(*acts) if claims_first else race(*acts[::-1])[::-1]
     (claim, _), deleted = answers
     assert deleted is True

@@ -1,4 +1,4 @@
-"""The gate: ordinary chunks inside together, a solo chunk by itself, and nobody for ever outside."""
+"""The gate: ordinary chunks inside together, a solo chunk by itself, nobody for ever outside."""
 
 from __future__ import annotations
 

@@ -38,6 +38,8 @@ def test_whatever_is_killed_or_cut_off_every_image_ends_in_its_one_answer(
     assert code == 0
 
 
+# Where the queue is empty at every flush, nothing is broken: chance decides, so not in CI.
+@pytest.mark.soak
 def test_a_cluster_that_trusts_its_broker_is_found_out(
     tmp_path: Path, postgres_folder: Path
 ) -> None:

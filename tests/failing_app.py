@@ -1,15 +1,16 @@
 """The null app with what tests want to go wrong: `celery -A failing_app worker`.
 
-A failpoint (see ``failpoints``); IMAGEMILL_TEST_ENGINE=lost or stalled; IMAGEMILL_TEST_NO_MODEL=1,
-a worker without any weights; a disk that is full as
-long as the file IMAGEMILL_TEST_FULL_DISK exists; IMAGEMILL_TEST_VISIBILITY_S, after which Celery
-gives a message to another, and IMAGEMILL_TEST_SOCKET_S, how long a command to Redis may take;
+A failpoint (see ``failpoints``); IMAGEMILL_TEST_ENGINE=lost, stalled or hung;
+IMAGEMILL_TEST_NO_MODEL=1, a worker without any weights; a disk that is full as long as the file
+IMAGEMILL_TEST_FULL_DISK exists; IMAGEMILL_TEST_VISIBILITY_S, after which Celery gives a message
+to another, and IMAGEMILL_TEST_SOCKET_S, how long a command to Redis may take;
 IMAGEMILL_TEST_HURRY=1 shortens the other times that no setting shortens.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -70,10 +71,19 @@ class StalledEngine(NullEngine):
             future.set_exception(EngineError("the engine was closed"))
 
 
+class HungEngine(StalledEngine):
+    """Takes chunks, never answers, and cannot even be stopped."""
+
+    def close(self) -> None:
+        """Hang, as in a driver."""
+        threading.Event().wait()
+
+
 _ENGINES: dict[str, type[NullEngine]] = {
     "null": NullEngine,
     "lost": LostEngine,
     "stalled": StalledEngine,
+    "hung": HungEngine,
 }
 
 
@@ -87,7 +97,7 @@ def hurry() -> None:
     workers.carrier._ELSEWHERE_S = workers.carrier._PENANCE_S = 1.0
     workers.carrier._INSIST_S = 0.2
     workers.worker._WATCH_S = 0.1
-    workers.worker._FAREWELL_S = 0.5
+    workers.worker._FAREWELL_S = 1.0
     workers.worker._GOODBYE_S = 1.0
     connections._BUSY_TIMEOUT_S = 0.2
     patience.PATIENCE_S = 0.5

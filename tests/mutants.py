@@ -20,9 +20,12 @@ def switch_off(monkeypatch: pytest.MonkeyPatch, name: str, rules: Mapping[str, s
     for rule, instead in rules.items():
         assert source.count(rule) == 1, f"{name} holds {rule!r} {source.count(rule)} times"
         source = source.replace(rule, instead)
+    before = {**vars(module)}
+    # In the module itself: what a test replaces there is replaced in the mutant, too.
+    exec(compile(source, f"{module.__file__} (mutant)", "exec"), vars(module))
     mutant = {**vars(module)}
-    exec(compile(source, f"{module.__file__} (mutant)", "exec"), mutant)
-    for key, value in vars(module).items():
+    vars(module).update(before)
+    for key, value in before.items():
         if getattr(value, "__module__", None) == name or isinstance(value, tuple):
             _replace(monkeypatch, value, mutant[key])
 

@@ -9,6 +9,7 @@ import threading
 from typing import NoReturn
 
 from celery import Celery
+from celery.worker import state
 
 from pipeline.broker import Broker
 from pipeline.config import Settings
@@ -30,8 +31,9 @@ log = logging.getLogger(__name__)
 
 #: The exit code of a process whose device or engine is gone: its supervisor starts a new one.
 LOST = 70
-#: How long the other threads have to give their chunks back before it goes, in seconds.
-_FAREWELL_S = 2.0
+#: How long the other threads have to give their chunks back before it goes, in seconds: one that
+#: hangs in a lost device never comes back.
+_FAREWELL_S = 10.0
 #: How long after its drain a worker waits for a broker that does not answer, in seconds.
 _GOODBYE_S = 10.0
 #: How often it is looked whether the engines make progress, in seconds.
@@ -122,6 +124,9 @@ class Worker:
         log.critical("leaving: %s", reason)
         self.vitals.trouble(Problem.ENGINE, reason)
         self._drain.hurry()
+        # Celery stops reading, and puts back what it has read: this process would take again what
+        # it gives back, and go with it in hand.
+        state.should_stop = LOST
         threading.Thread(target=_exit_soon, name="farewell", daemon=True).start()
 
     def _crew(self, database: Database, broker: Broker, leases: Leases) -> Crew:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from storm.findings import Findings
 from storm.options import Options
+from storm.processes import describe
 from storm.worker import WorkerProcess
 from waiting import wait_for
 
@@ -20,8 +21,8 @@ from waiting import wait_for
 _START_S = 120.0
 #: How long after its drain it may take to leave: a command to a Redis in a hole takes 5 s.
 _LEAVE_S = 30.0
-#: How long the processes of one that ended may live.
-_FAMILY_S = 10.0
+#: How long the processes of one that ended may live: a fork server notices it after its imports.
+_FAMILY_S = 30.0
 #: The exit code of a worker that cannot begin.
 _REFUSED = 2
 #: How often it is looked who has ended.
@@ -67,9 +68,11 @@ class Crew:
 
     def wait_ready(self, count: int) -> None:
         """Wait until so many workers take messages."""
-        wait_for(
-            lambda: sum(one.is_ready() for one in self.list()) >= count, _START_S, "workers", 0.2
-        )
+        wait_for(lambda: self.count_ready() >= count, _START_S, "workers", 0.2)
+
+    def count_ready(self) -> int:
+        """Return how many workers take messages."""
+        return sum(one.is_ready() for one in self.list())
 
     @contextmanager
     def borrowed(self, pick: float, *, ready: bool) -> Iterator[WorkerProcess | None]:
@@ -145,7 +148,8 @@ class Crew:
             wait_for(lambda: not worker.family(), _FAMILY_S, "the end of its processes", 0.1)
         except AssertionError:
             left = worker.family()
-            self._findings.add(f"worker {worker.number} left {len(left)} processes behind")
+            what = [describe(pid) for pid in left]
+            self._findings.add(f"worker {worker.number} left processes behind: {what}")
             for pid in left:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -20,8 +20,13 @@ from storm.worker import WorkerProcess
 
 #: How often a storm breaks the connections, in seconds.
 _BREAK_S = 0.5
-#: How long a restart of the database waits for somebody in the middle of a write, in seconds.
+#: How long a restart of the database waits for somebody in the middle of a write, and a flush for
+#: a message that waits, in seconds.
 _AIM_S = 1.0
+_QUEUES = ("imagemill.high", "imagemill.bulk")
+#: What ends a worker, and how often although no other one is at work: on a slow machine they would
+#: never get to work otherwise.
+_DEADLY, _ALL_DEAD = ("worker-kill", "worker-stop"), 0.25
 _WRITING = """
 SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'imagemill%'
 AND (state = 'idle in transaction' OR (state = 'active' AND query ~ '^(COPY|COMMIT|UPDATE)'))
@@ -70,6 +75,8 @@ class Faults:
         return True
 
     def _inject_into_worker(self, step: Step) -> bool:
+        if step.fault in _DEADLY and step.pick > _ALL_DEAD and self._crew.count_ready() < 2:
+            return False
         # A worker may be killed as it starts; the rest of it is for those at work.
         with self._crew.borrowed(step.pick, ready=step.fault != "worker-kill") as worker:
             if worker is None:
@@ -101,7 +108,11 @@ class Faults:
         self._servers.redis.start()
 
     def _flush_broker(self) -> None:
+        """Flush it, as soon as there is a message to lose."""
+        until = time.monotonic() + _AIM_S
         with self._servers.redis.client() as client:
+            while not any(map(client.llen, _QUEUES)) and time.monotonic() < until:
+                time.sleep(0.001)
             client.flushall()
 
     def _storm_broker(self, step: Step) -> None:

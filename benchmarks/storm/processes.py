@@ -57,6 +57,14 @@ def list_loaders(mark: str, parent: int) -> list[int]:
     return sorted(found)
 
 
+def describe(pid: int) -> str:
+    """Return the command line of a process, for people."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:120]
+    except OSError:
+        return "one that has just left"
+
+
 def count_files(pid: int) -> int:
     """Return how many file descriptors a process has open."""
     return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208

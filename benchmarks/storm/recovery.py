@@ -7,26 +7,26 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from storm.findings import Findings
 from storm.reader import Reader, Rows
 
-_Key = tuple[int, int, int]
-
 #: How often it is looked, in seconds.
 _LOOK_S = 0.3
-#: The chunks in a worker's hands; in anybody's hands, or under way to somebody. With the token
-#: that each has once it is in somebody's hands after that.
+#: The chunks in a worker's hands; in anybody's hands, or under way to somebody.
 _IN_HAND = """
-SELECT job_id, number, token + 2, first, last FROM chunks WHERE state = 'running' AND worker = %s
+SELECT job_id, number, token, sent_at, first, last FROM chunks
+WHERE state = 'running' AND worker = %s
 """
 _UNDER_WAY = """
-SELECT job_id, number, token + CASE WHEN state = 'running' THEN 2 ELSE 1 END, first, last
-FROM chunks WHERE state = 'running' OR (state = 'queued' AND sent_at IS NOT NULL)
+SELECT job_id, number, token, sent_at, first, last FROM chunks
+WHERE state = 'running' OR (state = 'queued' AND sent_at IS NOT NULL)
 """
-#: Whether a chunk is still where it was: one that was split is not.
+#: Whether nobody has done anything about a chunk yet: not even sent it again.
 _UNTOUCHED = """
-SELECT 1 FROM chunks WHERE job_id = %s AND number = %s AND token < %s AND state <> 'done'
+SELECT 1 FROM chunks WHERE job_id = %s AND number = %s AND token = %s
+AND sent_at IS NOT DISTINCT FROM %s AND state <> 'done'
 """
 _FINISHED = "SELECT count(*) FROM outcomes WHERE job_id = %s AND index BETWEEN %s AND %s"
 #: The books of every job that goes on, in one look: what there is of it, and what its chunks say.
@@ -45,19 +45,22 @@ class _Recovery:
     fault: str
     hit: Rows
     since: float = field(default_factory=time.monotonic)
-    untouched: list[tuple[int, int, int]] = field(init=False)
-    unfinished: list[tuple[int, int, int]] = field(init=False)
+    untouched: Rows = field(init=False)
+    unfinished: Rows = field(init=False)
 
     def __post_init__(self) -> None:
-        self.untouched = [(job, number, token) for job, number, token, _, _ in self.hit]
-        self.unfinished = [(job, first, last) for job, _, _, first, last in self.hit]
+        self.untouched = [row[:4] for row in self.hit]
+        self.unfinished = [(row[0], *row[4:]) for row in self.hit]
 
 
 @dataclass(slots=True)
 class Recoveries:
-    """How long after each fault of a kind all that it hit was in hand again, and done; in s."""
+    """How long after each fault of a kind all that it hit was seen to, and done, in seconds.
 
-    in_hand_s: list[float] = field(default_factory=list)
+    A chunk is seen to once it is finished, freed, or sent again.
+    """
+
+    seen_to_s: list[float] = field(default_factory=list)
     done_s: list[float] = field(default_factory=list)
 
 
@@ -87,9 +90,7 @@ class Watcher:
         reader.close()
         if found:
             with self._lock:
-                self._following.append(
-                    _Recovery(fault, [(a, b, c, d, e) for a, b, c, d, e in found])
-                )
+                self._following.append(_Recovery(fault, found))
 
     def close(self) -> None:
         """Look no more."""
@@ -112,7 +113,7 @@ class Watcher:
         if one.untouched and _shrink(
             one.untouched, lambda hit: reader.find(_UNTOUCHED, *hit) == []
         ):
-            took.in_hand_s.append(time.monotonic() - one.since)
+            took.seen_to_s.append(time.monotonic() - one.since)
         if _shrink(
             one.unfinished, lambda hit: reader.find(_FINISHED, *hit) == [(hit[2] - hit[1] + 1,)]
         ):
@@ -132,7 +133,7 @@ class Watcher:
         self.looks += 1
 
 
-def _shrink(left: list[_Key], is_over: Callable[[_Key], bool]) -> bool:
+def _shrink(left: Rows, is_over: Callable[[tuple[Any, ...]], bool]) -> bool:
     """Take those off the list that are over; True: nothing is left."""
     while left and is_over(left[-1]):
         left.pop()

@@ -51,11 +51,11 @@ class Report:
 
     def _table(self) -> Iterator[str]:
         columns = f"{'median':>7} {'worst':>7}"
-        yield f"{'':28}  {'in hand again':15}  {'done':>10}"
+        yield f"{'':28}  {'seen to':15}  {'done':>10}"
         yield f"{'fault':18} {'done':>4} {'none':>4} {columns}  {columns}"
         for fault in sorted(self.steps | self.skipped):
             took = self.recoveries.get(fault, Recoveries())
-            times = f"{_times(took.in_hand_s)}  {_times(took.done_s)}"
+            times = f"{_times(took.seen_to_s)}  {_times(took.done_s)}"
             yield f"{fault:18} {self.steps[fault]:4} {self.skipped[fault]:4} {times}"
 
     def _figures(self) -> Iterator[str]:

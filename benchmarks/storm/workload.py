@@ -47,7 +47,7 @@ class Scale:
     enough_open: int
 
 
-PICTURES = Scale(fewest=40, most=260, chunk_size=16, enough_open=500)
+PICTURES = Scale(fewest=40, most=260, chunk_size=16, enough_open=300)
 NULL = Scale(fewest=2_000, most=20_000, chunk_size=256, enough_open=40_000)
 
 

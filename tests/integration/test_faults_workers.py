@@ -21,6 +21,8 @@ pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=Tr
 _SKEW = str(Path(__file__).parents[1] / "skew")
 #: A lease that nobody loses by mere slowness, in seconds.
 _SAFE_S = "15"
+#: Nobody has to find out that a message is lost.
+_NONE_LOST = {"LEASE_S": _SAFE_S, "RESEND_S": "600"}
 
 
 def test_a_killed_workers_chunks_are_done_by_another(cluster: Cluster) -> None:
@@ -38,25 +40,34 @@ def test_a_killed_workers_chunks_are_done_by_another(cluster: Cluster) -> None:
 def test_a_worker_without_its_device_gives_all_back_and_leaves_for_a_new_one(
     cluster: Cluster,
 ) -> None:
-    lost = cluster.start("failing_app", LEASE_S=_SAFE_S, TEST_ENGINE="lost", TEST_HURRY="1")
-    lost.wait_until_ready()
+    lost = cluster.start("failing_app", TEST_ENGINE="lost", **_NONE_LOST).wait_until_ready()
     job = cluster.submit(*(f"/{n}" for n in range(12)))
     assert lost.program.wait() == 70
     assert "the device is lost: CUDA error" in lost.program.said()
     assert cluster.count_chunks(job, "running") == 0
+    cluster.start(**_NONE_LOST)
+    cluster.wait_until_done(job)
+    assert cluster.check(job).succeeded == 12
+
+
+def test_a_worker_whose_engine_cannot_be_stopped_leaves_all_the_same(cluster: Cluster) -> None:
+    hung = cluster.start("failing_app", STALL_S="0.5", TEST_ENGINE="hung", TEST_HURRY="1")
+    hung.wait_until_ready()
+    job = cluster.submit(*(f"/{n}" for n in range(12)))
+    assert hung.program.wait() == 70
     cluster.start()
     cluster.wait_until_done(job)
     assert cluster.check(job).succeeded == 12
 
 
 def test_a_worker_whose_engine_stands_still_leaves_for_a_new_one(cluster: Cluster) -> None:
-    hurry = {"LEASE_S": _SAFE_S, "STALL_S": "0.5", "TEST_HURRY": "1"}
+    hurry = {"STALL_S": "0.5", "TEST_HURRY": "1", **_NONE_LOST}
     stalled = cluster.start("failing_app", TEST_ENGINE="stalled", **hurry).wait_until_ready()
     job = cluster.submit(*(f"/{n}" for n in range(12)))
     assert stalled.program.wait() == 70
     assert "no progress" in stalled.program.said()
     assert cluster.count_chunks(job, "running") == 0
-    cluster.start()
+    cluster.start(**_NONE_LOST)
     cluster.wait_until_done(job)
     assert cluster.check(job).succeeded == 12
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import UsageError
@@ -62,6 +62,27 @@ class Settings(BaseSettings):
     retries: int = Field(default=3, ge=0, le=100)
     #: Folders (separated by ``:``) outside of which no local path is read; unset: no limit.
     roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    #: Names, addresses and networks inside (separated by ``,``) that may be connected to.
+    allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Ports of the web (separated by ``,``) that may be connected to beside 80 and 443.
+    allow_ports: Annotated[tuple[int, ...], NoDecode] = ()
+    #: The proxy that every download goes through; unset: none, whatever the environment says.
+    proxy: str | None = None
+    #: Schemes of object stores (separated by ``,``) that are enabled.
+    schemes: Annotated[tuple[str, ...], NoDecode] = ("s3", "gs", "az")
+    #: Downloads at the same time in each loader process, and how many of them from one host.
+    downloads: int = Field(default=64, ge=1, le=1024)
+    host_downloads: int = Field(default=16, ge=1, le=1024)
+    #: How long the download of one image may take, with all its redirects.
+    url_timeout_s: float = Field(default=15.0, gt=0, le=600)
+    #: Memory that one loader process may take, in MiB.
+    loader_memory: int = Field(default=4096, ge=1024)
+    #: Images after which the loader processes are replaced by new ones.
+    loader_images: int = Field(default=100_000, ge=1000)
+    #: Whether bytes that were seen before take their answer from the database.
+    reuse: bool = False
+    #: What webhooks are signed with.
+    webhook_secret: SecretStr | None = None
     #: How long a claimed chunk belongs to its worker without a renewal.
     lease_s: float = Field(default=120.0, gt=0)
     #: Chunks that a worker has in hand at the same time; unset: what fills its device.
@@ -87,6 +108,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split_roots(cls, value: Any) -> Any:
         return [p for p in value.split(os.pathsep) if p] if isinstance(value, str) else value
+
+    @field_validator("allow_private_hosts", "allow_ports", "schemes", mode="before")
+    @classmethod
+    def _split_list(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
 
     @model_validator(mode="after")
     def _roots_are_absolute(self) -> Settings:
@@ -121,6 +149,17 @@ class Options(TypedDict, total=False):
     image_timeout_s: float | None
     retries: int | None
     roots: tuple[Path, ...] | None
+    allow_private_hosts: tuple[str, ...] | str | None
+    allow_ports: tuple[int, ...] | str | None
+    proxy: str | None
+    schemes: tuple[str, ...] | str | None
+    downloads: int | None
+    host_downloads: int | None
+    url_timeout_s: float | None
+    loader_memory: int | None
+    loader_images: int | None
+    reuse: bool | None
+    webhook_secret: str | None
     lease_s: float | None
     broker_url: str | None
     concurrency: int | None

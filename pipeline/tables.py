@@ -74,6 +74,9 @@ jobs = sa.Table(
     sa.Column("submitted_at", Timestamp),
     sa.Column("started_at", Timestamp),
     sa.Column("finished_at", Timestamp),
+    sa.Column("reused", sa.Integer),
+    # References that were left out at submission, since their answers were here already.
+    sa.Column("skipped", sa.Integer, nullable=False, server_default="0"),
     sa.Index("ix_jobs_status", "status"),
     # A deleted job's id is never given again: a late message must not meet another job.
     sqlite_autoincrement=True,
@@ -131,6 +134,8 @@ chunks = sa.Table(
     sa.Column("versions", _JSON),
     sa.Column("started_at", Timestamp),
     sa.Column("finished_at", Timestamp),
+    # Of the succeeded: the images that took the answer of others with the same bytes.
+    sa.Column("reused", sa.Integer, nullable=False, server_default="0"),
     sa.Index("ix_chunks_state", "job_id", "state", "number"),
     sa.Index(
         "ix_chunks_lease",
@@ -156,6 +161,25 @@ turns = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("lease_until", Timestamp, nullable=False),
+)
+
+# Whom to tell of a job's end, and how that went.
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_at", Timestamp),
+    sa.Column("reason", sa.Text),
+    sa.Column("delivered_at", Timestamp),
+    sa.Index(
+        "ix_webhooks_next",
+        "next_at",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    ),
 )
 
 outcomes = sa.Table(

@@ -58,9 +58,12 @@ def _start(app: Celery, settings: Settings, start_engine: StartEngine | None) ->
     """Become a worker: called once, in the process that will carry chunks."""
     # Only here: torch takes seconds to import.
     from workers.engine import layout
+    from workers.memory import keep_memory
     from workers.specs import SUBMIT_CHUNK
     from workers.worker import Worker
 
+    # Before there are threads: glibc gives each an arena of its own, and they would keep it.
+    keep_memory()
     device = layout.find_device(settings.device)
     in_hand = app.conf.worker_concurrency * SUBMIT_CHUNK
     _check_fill(in_hand, layout.plan_layout(device, settings).max_batch)

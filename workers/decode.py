@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from pipeline.failures import PictureError
-from pipeline.fetch import FetchLimits, read_bytes
+from pipeline.fetch.files import read_bytes
+from pipeline.fetch.limits import FetchLimits
 from pipeline.pictures.guard import guarding
 from pipeline.pictures.pictures import load_picture, open_picture, orientation, to_rgb, upright
 from pipeline.records import Failure, FailureCode, FileFacts, Precision

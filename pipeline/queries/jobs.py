@@ -193,5 +193,6 @@ def _as_job(row: Mapping[Any, Any], counts: Counts) -> Job:
         "precision": Precision(row["precision"]),
         "histogram": row["histogram"] or {},
         "counts": counts,
+        "reused": row["reused"] or 0,
     }
     return Job(**{**named, **made})

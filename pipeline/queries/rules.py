@@ -39,5 +39,6 @@ def _as_rules(conn: sa.Connection, row: Mapping[Any, Any]) -> JobRules:
         folders=tuple(options.get("folders") or ()),
         max_pixels=options.get("max_pixels"),
         max_bytes=options.get("max_bytes"),
+        reuse=bool(options.get("reuse")),
         limited=row["max_failure_rate"] is not None,
     )

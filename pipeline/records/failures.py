@@ -46,10 +46,11 @@ RETRYABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An outcome without predictions."""
+    """An outcome without predictions; ``retry_after_s``: not before then is it any use to retry."""
 
     code: FailureCode
     message: str
+    retry_after_s: float | None = None
 
     @property
     def retryable(self) -> bool:

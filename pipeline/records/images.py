@@ -8,22 +8,6 @@ from pipeline.records.failures import Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """One entry of a source, before it belongs to a job: a plain absolute path or a URL."""
-
-    uri: str
-    custom_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRef:
-    """One image of a job: its index in the job, its uri, and the user's own id for it."""
-
-    index: int
-    uri: str
-
-
-@dataclass(frozen=True, slots=True)
 class FileFacts:
     """What was seen of an image's bytes: size in bytes, modified time or ETag, SHA-256, pixels."""
 
@@ -32,6 +16,26 @@ class FileFacts:
     sha256: bytes | None = None
     width: int | None = None
     height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One entry of a source, before it belongs to a job: a plain absolute path or a URL.
+
+    ``facts``: what the source said of it by the way (an object store's listing does).
+    """
+
+    uri: str
+    custom_id: str | None = None
+    facts: FileFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """One image of a job: its index in the job, its uri, and the user's own id for it."""
+
+    index: int
+    uri: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,16 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one image: scores from the best down, or a failure; never both."""
+    """What became of one image: scores from the best down, or a failure; never both.
+
+    ``reused``: the scores are those of an image with the same bytes.
+    """
 
     index: int
     scores: tuple[Score, ...] = ()
     failure: Failure | None = None
     facts: FileFacts = FileFacts()
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

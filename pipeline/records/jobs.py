@@ -82,6 +82,10 @@ class Job:
     options: dict[str, object]
     sources_hash: str
     counts: Counts
+    #: Of the succeeded: those that took the answer of an image with the same bytes (``--reuse``).
+    reused: int
+    #: References that were left out, since their answers are here already (``--skip-known``).
+    skipped: int
     #: Images by label (classified), from the stored histogram of a finished job.
     histogram: dict[str, int]
     created_at: datetime

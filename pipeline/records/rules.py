@@ -27,5 +27,7 @@ class JobRules:
     folders: tuple[str, ...] = ()
     max_pixels: int | None = None
     max_bytes: int | None = None
+    #: Bytes that were seen before take their answer from the database.
+    reuse: bool = False
     #: The job has a failure budget.
     limited: bool = False

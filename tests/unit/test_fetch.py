@@ -9,7 +9,8 @@ import pytest
 from other_user import public_folder, without_root
 
 from pipeline.failures import PictureError
-from pipeline.fetch import FetchLimits, read_bytes
+from pipeline.fetch.files import read_bytes
+from pipeline.fetch.limits import FetchLimits
 from pipeline.records import Failure
 
 LIMITS = FetchLimits(max_bytes=1000)

@@ -15,7 +15,8 @@ from broken_pictures import (
 from PIL import Image, ImageFile
 
 from pipeline.failures import PictureError
-from pipeline.fetch import FetchLimits, read_bytes
+from pipeline.fetch.files import read_bytes
+from pipeline.fetch.limits import FetchLimits
 from pipeline.pictures.pictures import load_picture, open_picture, to_rgb, upright
 from pipeline.records import FailureCode
 

@@ -1,14 +1,14 @@
-"""The bytes of one reference, with limits; nothing but a regular file is ever opened."""
+"""The bytes of a local file, with limits; nothing but a regular file is ever opened."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.failures import PictureError
+from pipeline.fetch.limits import Fetched, FetchLimits
 from pipeline.records import FailureCode
 from pipeline.references import INVALID, find_scheme, is_storable
 
@@ -34,22 +34,6 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FetchLimits:
-    """What may be read: ``max_bytes`` of one file, and paths below ``roots`` (empty: any path)."""
-
-    max_bytes: int
-    roots: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """An image's bytes, and the version of what they were read from: modified time in ns."""
-
-    data: bytes
-    version: str | None = None
 
 
 def read_bytes(uri: str, limits: FetchLimits) -> Fetched:

@@ -1,0 +1,1 @@
+"""Fetching: the bytes of one reference, with limits, wherever it leads."""

@@ -12,9 +12,9 @@ LONGEST_MESSAGE = 300
 class PictureError(Exception):
     """An image that cannot be read or decoded; whoever works on that image turns it into data."""
 
-    def __init__(self, code: FailureCode, message: str) -> None:
+    def __init__(self, code: FailureCode, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(code, message)
-        self.failure = Failure(code, storable(message)[:LONGEST_MESSAGE])
+        self.failure = Failure(code, storable(message)[:LONGEST_MESSAGE], retry_after_s)
 
     def __str__(self) -> str:
         return self.failure.message

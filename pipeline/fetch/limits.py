@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.config import Settings
+
+#: Ports of the web that are always allowed.
+_PORTS = (80, 443)
+
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
@@ -24,11 +29,26 @@ class FetchLimits:
     roots: tuple[Path, ...] = ()
     timeout_s: float = 15.0
     private_hosts: tuple[str, ...] = ()
-    ports: tuple[int, ...] = (80, 443)
+    ports: tuple[int, ...] = _PORTS
     proxy: str | None = None
     schemes: tuple[str, ...] = ("s3", "gs", "az")
-    downloads: int = 64
+    downloads: int = 256
     host_downloads: int = 16
+
+
+def limits_of(settings: Settings) -> FetchLimits:
+    """Return what a process with these settings may fetch."""
+    return FetchLimits(
+        max_bytes=settings.max_bytes,
+        roots=settings.roots,
+        timeout_s=settings.url_timeout_s,
+        private_hosts=settings.allow_private_hosts,
+        ports=(*_PORTS, *settings.allow_ports),
+        proxy=settings.proxy,
+        schemes=settings.schemes,
+        downloads=settings.downloads,
+        host_downloads=settings.host_downloads,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,12 @@ def iterate_folder(folder: str) -> Iterator[str]:
         if is_folder:
             levels.append(_Level(path, iter(list_folder(path)), count))
         elif name:
-            if _is_image(name):
+            if is_image(name):
                 count += 1
                 yield path
         else:
             levels.pop()
-            if levels and count == level.before and _is_image(level.path):
+            if levels and count == level.before and is_image(level.path):
                 count += 1
                 yield level.path
 
@@ -74,5 +74,6 @@ def list_folder(path: str, *, follow: bool = False) -> list[tuple[str, bool]]:
         ) from None
 
 
-def _is_image(path: str) -> bool:
+def is_image(path: str) -> bool:
+    """Return whether a name's suffix is an image's, and it is no ``._`` file of macOS."""
     return splitext(path)[1].lower() in IMAGE_SUFFIXES and not path.startswith("._")

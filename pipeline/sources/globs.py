@@ -39,7 +39,7 @@ def iterate_matches(pattern: str) -> Iterator[tuple[str, bool]]:
     Raises SourceError for a folder that cannot be listed.
     """
     root, parts = _split(pattern)
-    glob = _Glob(parts)
+    glob = Glob(parts)
     start = glob.reach({0})
     if not isdir(root):
         return
@@ -61,15 +61,17 @@ def iterate_matches(pattern: str) -> Iterator[tuple[str, bool]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Glob:
+class Glob:
     """A pattern's parts as an automaton; a state is the number of parts that are matched."""
 
     parts: tuple[str, ...]
 
     def list(self, folder: str) -> list[tuple[str, bool]]:
+        """Return the entries of a folder as ``list_folder`` does."""
         return list_folder(folder, follow=_ANY_DEPTH not in self.parts)
 
     def accepts(self, states: frozenset[int]) -> bool:
+        """Return whether the names so far are all that the pattern asks for."""
         return len(self.parts) in states
 
     def reach(self, states: set[int]) -> frozenset[int]:
@@ -81,6 +83,7 @@ class _Glob:
         return frozenset(states)
 
     def advance(self, states: frozenset[int], name: str) -> frozenset[int]:
+        """Return the states after one more name; none: nothing below it can match."""
         reached = set()
         for state in states:
             if state < len(self.parts) and _matches(name, self.parts[state]):

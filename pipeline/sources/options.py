@@ -13,13 +13,17 @@ from pipeline.references import find_scheme
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Elsewhere ``?`` and ``#`` are letters of a name.
+_WEB = ("http", "https")
+
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """Columns of manifests (None: the usual names, no ids), and shell patterns for uris.
 
     A pattern, in which ``*`` crosses folders and case counts, is for the whole uri or its last part
-    (of a URL: without its query). ``include``: only what one of them matches; ``exclude`` wins.
+    (of the web's: without its query; in an archive: the member's). ``include``: only what one of
+    them matches; ``exclude`` wins.
     """
 
     uri_column: str | None = None
@@ -51,6 +55,6 @@ def _compile(patterns: tuple[str, ...]) -> Callable[[str], object]:
 
 
 def _last_part(uri: str) -> str:
-    if find_scheme(uri):
+    if find_scheme(uri) in _WEB:
         uri = re.split("[?#]", uri, maxsplit=1)[0]
     return uri.rpartition("/")[2]

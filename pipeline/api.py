@@ -8,8 +8,10 @@ from contextlib import closing
 from typing import Unpack
 
 from pipeline.broker import Broker
-from pipeline.config import Options, load_settings
+from pipeline.config import Options, Settings, load_settings
 from pipeline.database.database import Database, open_database
+from pipeline.fetch.limits import limits_of
+from pipeline.outgoing.policy import OutgoingPolicy
 from pipeline.producer import check_name
 from pipeline.queries.filters import PredictionFilter
 from pipeline.queries.jobs import count_failures
@@ -18,6 +20,7 @@ from pipeline.records import ImageResult, Job, Priority
 from pipeline.reports import Interrupted, RunReport, SubmitReport
 from pipeline.sources import SourceOptions, check_sources
 from pipeline.watching import watch
+from pipeline.webhooks.asking import check_webhook
 
 __all__ = [
     "Interrupted",
@@ -44,7 +47,8 @@ def classify(
     Raises ImagemillError: a source, the weights or an option is wrong.
     """
     settings = load_settings(**options)
-    check_sources(sources, source_options)
+    _check_outgoing(settings)
+    check_sources(sources, source_options, limits_of(settings))
     from workers.sampling import classify_sources
 
     return classify_sources(sources, source_options, settings, sys.stdin)
@@ -55,21 +59,24 @@ def run(
     *,
     name: str | None = None,
     source_options: SourceOptions = SourceOptions(),
+    skip_known: bool = False,
     on_storing: Callable[[int], None] | None = None,
     on_progress: Callable[[Job], None] | None = None,
     **options: Unpack[Options],
 ) -> RunReport:
     """Classify every image of the sources here, and keep the predictions in the database.
 
-    The same ``name`` (or a job's id) again goes on where that job stopped. ``on_storing``
+    The same ``name`` (or a job's id) again goes on where that job stopped. ``skip_known`` leaves
+    out what has an answer of the same model already (``Job.skipped`` counts it). ``on_storing``
     hears how many images of a large job are stored so far; then ``on_progress`` is called about
     twice a second, in the calling thread, with the job and its live counts.
     Raises ImagemillError in a sentence, and Interrupted after a Ctrl-C.
     """
     settings = load_settings(**options)
+    _check_outgoing(settings)
     if name is not None:
         check_name(name)
-    check_sources(sources, source_options)
+    check_sources(sources, source_options, limits_of(settings))
     from workers.local import LocalRun, run_here
 
     with closing(open_database(settings.database_url)) as database:
@@ -83,6 +90,7 @@ def run(
                 sys.stdin,
                 on_storing or _hear_nothing,
                 on_progress or _hear_nothing,
+                skip_known,
             )
         )
 
@@ -94,6 +102,8 @@ def submit(
     source_options: SourceOptions = SourceOptions(),
     priority: Priority = Priority.BULK,
     max_failure_rate: float | None = None,
+    skip_known: bool = False,
+    webhook: str | None = None,
     wait: bool = True,
     on_storing: Callable[[int], None] | None = None,
     on_stored: Callable[[Job, str | None], None] | None = None,
@@ -103,15 +113,19 @@ def submit(
     """Store a job for the cluster's workers, and wait until they have ended it.
 
     The same ``name`` again is the same job. ``max_failure_rate`` (0 to 1) stops a job of which
-    more failed. ``on_storing`` hears how many images of a large job are stored so far,
-    ``on_stored`` of the job once it is safe, and why it could not be sent yet (None: it was);
-    ``on_progress`` is called now and then while it is waited for.
+    more failed. ``skip_known`` leaves out what has an answer of the same model already
+    (``Job.skipped`` counts it). The workers tell the URL ``webhook`` of the job's end.
+    ``on_storing`` hears how many images of a large job are stored, ``on_stored`` of the job once
+    it is safe, and why it could not be sent yet (None: it was); ``on_progress`` is called now and
+    then while it is waited for.
     Raises ImagemillError in a sentence.
     """
     settings = load_settings(**options)
     if name is not None:
         check_name(name)
-    check_sources(sources, source_options)
+    if webhook is not None:
+        check_webhook(webhook, settings)
+    check_sources(sources, source_options, limits_of(settings))
     from workers.submission import Submission, submit_job
 
     with (
@@ -130,6 +144,8 @@ def submit(
                 max_failure_rate,
                 sys.stdin,
                 on_storing or _hear_nothing,
+                skip_known,
+                webhook=webhook,
             )
         )
         if on_stored:
@@ -175,6 +191,11 @@ def predictions(
         database.close()
         raise
     return _closing(database, results)
+
+
+def _check_outgoing(settings: Settings) -> None:
+    """Raise UsageError for hosts or a proxy that are none: a download could only fail of it."""
+    OutgoingPolicy.of(limits_of(settings))
 
 
 def _hear_nothing(_: object) -> None:

@@ -24,6 +24,9 @@ def default_database_url() -> str:
     return f"sqlite:///{data_folder() / 'imagemill.db'}"
 
 
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
 class Settings(BaseSettings):
     """What can be set: by an option, else by ``IMAGEMILL_<OPTION>``, else by a ``.env`` file."""
 
@@ -65,13 +68,13 @@ class Settings(BaseSettings):
     #: Names, addresses and networks inside (separated by ``,``) that may be connected to.
     allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     #: Ports of the web (separated by ``,``) that may be connected to beside 80 and 443.
-    allow_ports: Annotated[tuple[int, ...], NoDecode] = ()
+    allow_ports: Annotated[tuple[Port, ...], NoDecode] = ()
     #: The proxy that every download goes through; unset: none, whatever the environment says.
     proxy: str | None = None
     #: Schemes of object stores (separated by ``,``) that are enabled.
     schemes: Annotated[tuple[str, ...], NoDecode] = ("s3", "gs", "az")
     #: Downloads at the same time in each loader process, and how many of them from one host.
-    downloads: int = Field(default=64, ge=1, le=1024)
+    downloads: int = Field(default=256, ge=1, le=1024)
     host_downloads: int = Field(default=16, ge=1, le=1024)
     #: How long the download of one image may take, with all its redirects.
     url_timeout_s: float = Field(default=15.0, gt=0, le=600)
@@ -128,6 +131,7 @@ class Settings(BaseSettings):
 _REASONS = {
     "device": "it takes auto, cpu, cuda or cuda:N; a worker also all",
     "log_format": "it takes text or json",
+    "allow_ports": "it takes numbers from 1 to 65535, separated by commas",
 }
 
 
@@ -183,7 +187,9 @@ def load_settings(**given: Unpack[Options]) -> Settings:
         return Settings(**stated)
     except ValidationError as error:
         first = error.errors()[0]
-        option = "-".join(str(part) for part in first["loc"]).replace("_", "-") or "settings"
+        # Of a list only its name: what is wrong with which of its parts the reason says.
+        names = [part for part in first["loc"] if isinstance(part, str)]
+        option = "-".join(names).replace("_", "-") or "settings"
         reason = _REASONS.get(str(first["loc"][0]) if first["loc"] else "", first["msg"])
         reason = reason.removeprefix("Value error, ")
         raise UsageError(

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from pipeline.records import Failure, FailureCode, FileFacts
-from workers.decode import Decoded
+from workers.decoder import Decoded
 
 
 def decode_number(uri: str) -> Decoded:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import decoders
 from torch import Tensor
 
+from pipeline.fetch.downloads import Got
 from pipeline.records import Provenance
-from workers.decode import Decoded
+from workers.decoder import Decoded, Reuse
 from workers.engine.engine import Engine, EngineOptions
+from workers.pieces import Key
 
 OPTIONS = EngineOptions(
     max_batch=8, max_wait_ms=5, loaders=2, streams=2, piece=4, image_timeout_s=25
@@ -35,13 +39,32 @@ class Echo:
         """Nothing here."""
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A decoder of images that are all near: a function of their uris."""
+
+    decode: Callable[[str], Decoded]
+
+    def __call__(self, uri: str, _reuse: Reuse | None) -> Decoded:
+        return self.decode(uri)
+
+    def is_far(self, _uri: str) -> bool:
+        return False
+
+    def start_downloads(self, _on_done: Callable[[Key, Got], None]) -> NoReturn:
+        raise NotImplementedError
+
+    def decode_fetched(self, _got: Got, _reuse: Reuse | None) -> NoReturn:
+        raise NotImplementedError
+
+
 def echo_engine(
     model: Echo | None = None,
     decode: Callable[[str], Decoded] = decoders.decode_number,
     options: EngineOptions = OPTIONS,
 ) -> Engine:
     """Start an engine with real loader processes around an Echo."""
-    return Engine(model or Echo(), decode, options, Provenance(engine="echo"))
+    return Engine(model or Echo(), Near(decode), options, Provenance(engine="echo"))
 
 
 def loader_pids() -> set[int]:

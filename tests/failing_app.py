@@ -40,7 +40,9 @@ _ALL_PAGES = 2**30
 class LostEngine(NullEngine):
     """Fails as an engine whose device is gone."""
 
-    def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
+    def submit(
+        self, images: Sequence[ImageRef], top_k: int, reuse_of: int | None = None
+    ) -> Future[Answer]:
         """Answer with what a real engine says of a CUDA error."""
         future: Future[Answer] = Future()
         future.set_exception(EngineError("the device is lost: CUDA error: made up"))
@@ -55,7 +57,9 @@ class StalledEngine(NullEngine):
         self._futures: list[Future[Answer]] = []
         self._since = 0.0
 
-    def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
+    def submit(
+        self, images: Sequence[ImageRef], top_k: int, reuse_of: int | None = None
+    ) -> Future[Answer]:
         """Answer never."""
         self._since = self._since or time.monotonic()
         self._futures.append(Future())

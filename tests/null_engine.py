@@ -37,7 +37,9 @@ class NullEngine:
         """Take the place of ``workers.engine.layout.start_engine``."""
         return NullEngine(float(os.environ.get("IMAGEMILL_TEST_PAUSE_S", "0")))
 
-    def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
+    def submit(
+        self, images: Sequence[ImageRef], top_k: int, reuse_of: int | None = None
+    ) -> Future[Answer]:
         """Answer for the images of a chunk."""
         future: Future[Answer] = Future()
         pause_s = self._pause_s + sum(map(_pause_of, images))

@@ -1,11 +1,6 @@
-"""Decode: the bytes of one image in, uint8 pixels of the model's size out, or a failure."""
+"""Decode: the bytes of one image in, uint8 pixels of the model's size out."""
 
 from __future__ import annotations
-
-import hashlib
-import time
-from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +10,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from pipeline.failures import PictureError
-from pipeline.fetch.files import read_bytes
-from pipeline.fetch.limits import FetchLimits
 from pipeline.pictures.guard import guarding
 from pipeline.pictures.pictures import load_picture, open_picture, orientation, to_rgb, upright
-from pipeline.records import Failure, FailureCode, FileFacts, Precision
+from pipeline.records import Precision
 
 #: uint8 RGB of shape (height, width, 3).
 Pixels = npt.NDArray[np.uint8]
@@ -40,55 +32,16 @@ _LONGEST_ASPECT = 16
 _SCALED_SIDE = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """One image after decoding: pixels of shape (224, 224, 3), uint8 RGB, or a failure."""
+def decode(data: bytes, precision: Precision, max_pixels: int) -> tuple[Tensor, int, int]:
+    """Return an image's pixels of shape (224, 224, 3), uint8 RGB, and its own width and height.
 
-    pixels: Tensor | None
-    failure: Failure | None
-    facts: FileFacts
-    read_ms: float = 0.0
-    decode_ms: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Decoder:
-    """What a loader process does with an image, and the limits it keeps."""
-
-    precision: Precision
-    max_pixels: int
-    max_bytes: int
-    roots: tuple[Path, ...] = ()
-
-    def __call__(self, uri: str) -> Decoded:
-        """Read and decode one image. It never raises: what goes wrong is a failure."""
-        started = time.perf_counter()
-        facts = FileFacts()
-        try:
-            fetched = read_bytes(uri, FetchLimits(self.max_bytes, self.roots))
-            read = time.perf_counter()
-            digest = hashlib.sha256(fetched.data).digest()
-            facts = FileFacts(len(fetched.data), fetched.version, digest)
-            pixels, facts = self._decode(fetched.data, facts)
-        except PictureError as error:
-            return Decoded(None, error.failure, facts)
-        except MemoryError:
-            message = "decoding it needs more memory than there is"
-            return Decoded(None, Failure(FailureCode.DECODER_CRASHED, message), facts)
-        except Exception as error:
-            # Whatever a decoder raises is about this one picture; its neighbours go on.
-            message = f"the decoder gave up ({type(error).__name__})"
-            return Decoded(None, Failure(FailureCode.DECODE_ERROR, message), facts)
-        done = time.perf_counter()
-        return Decoded(pixels, None, facts, (read - started) * 1000, (done - read) * 1000)
-
-    def _decode(self, data: bytes, facts: FileFacts) -> tuple[Tensor, FileFacts]:
-        with open_picture(data, self.max_pixels) as picture:
-            facts = replace(facts, width=picture.width, height=picture.height)
-            if self.precision is Precision.EXACT:
-                return _like_the_source(picture), facts
-            array = _rgb_array(data, picture, fast=self.precision is Precision.FAST)
-            return _resize_and_crop(array), facts
+    Raises PictureError, and whatever a decoder raises of a hostile picture.
+    """
+    with open_picture(data, max_pixels) as picture:
+        if precision is Precision.EXACT:
+            return _like_the_source(picture), picture.width, picture.height
+        array = _rgb_array(data, picture, fast=precision is Precision.FAST)
+        return _resize_and_crop(array), picture.width, picture.height
 
 
 def _like_the_source(picture: Image.Image) -> Tensor:

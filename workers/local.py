@@ -13,6 +13,7 @@ from pipeline import ledger
 from pipeline.config import Settings
 from pipeline.database.database import Database
 from pipeline.errors import JobError
+from pipeline.fetch.limits import limits_of
 from pipeline.locks import hold_run
 from pipeline.pace import Pace
 from pipeline.producer import submit
@@ -24,7 +25,7 @@ from pipeline.sources import SourceOptions, read_sources
 from pipeline.storage.deletion import delete_job
 from workers.engine.layout import find_device, start_engine
 from workers.runner import LocalRunner
-from workers.specs import RUN_CHUNK, check_same, make_spec
+from workers.specs import RUN_CHUNK, check_same, find_known, make_spec
 from workers.weights import Weights, find_weights
 
 
@@ -40,6 +41,7 @@ class LocalRun:
     stdin: BinaryIO | TextIO | None
     on_storing: Callable[[int], None]
     on_progress: Callable[[Job], None]
+    skip_known: bool = False
 
 
 def run_here(run: LocalRun) -> RunReport:
@@ -52,13 +54,22 @@ def run_here(run: LocalRun) -> RunReport:
     find_device(run.settings.device)
     weights = find_weights(run.settings.weights, run.settings.labels)
     spec = make_spec(
-        run.settings, weights, run.sources, run.source_options, run.name, Dispatch.LOCAL
+        run.settings,
+        weights,
+        run.sources,
+        run.source_options,
+        run.name,
+        Dispatch.LOCAL,
+        skip_known=run.skip_known,
     )
     with ExitStack() as held:
         found = _hold_by_name(run, held)
         if found is None:
-            references = read_sources(run.sources, run.source_options, run.stdin)
-            made = submit(run.database, spec, references, run.on_storing)
+            references = read_sources(
+                run.sources, run.source_options, run.stdin, limits_of(run.settings)
+            )
+            known = find_known(run.database, run.settings, spec)
+            made = submit(run.database, spec, references, run.on_storing, known)
             job = _read_job(run.database, made)
         else:
             job = found
@@ -77,7 +88,7 @@ def run_here(run: LocalRun) -> RunReport:
         images=job.counts.pending - ended.counts.pending,
         seconds=time.perf_counter() - started,
         resumed=found is not None,
-        was_complete=job.status == JobStatus.COMPLETED,
+        was_complete=found is not None and job.status == JobStatus.COMPLETED,
     )
 
 

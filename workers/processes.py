@@ -82,8 +82,10 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def settle_in() -> None:
+def settle_in(memory: int) -> None:
     """Make this process a good loader process; called first in each of them.
+
+    It gets no more than ``memory`` bytes: a decoder that wants more fails, and nothing else does.
 
     A session of its own: a Ctrl-C on the terminal is the parent's affair, which drains first.
     It leaves with its parent, also when that was killed (the fork server would keep it), and with
@@ -92,6 +94,7 @@ def settle_in() -> None:
     """
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     _let_go_of_the_fork_server()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -29,7 +29,9 @@ _LONGEST_BACK_OFF_S = 600.0
 class ImageEngine(Protocol):
     """What processing needs of an engine."""
 
-    def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
+    def submit(
+        self, images: Sequence[ImageRef], top_k: int, reuse_of: int | None = None
+    ) -> Future[Answer]:
         """Take the images of one chunk; the future gives their outcomes in order."""
         ...
 
@@ -71,14 +73,16 @@ def process_chunk(
     """
     claim = lease.claim
     try:
-        answer = _ask(engine, images, rules.top_k, lease)
+        answer = _ask(engine, images, rules, lease)
     except CancelledError:
         return Carried(ChunkEnd.FENCED)
     except EngineError:
         insist(lambda: ledger.give_back(database, claim))
         raise
     final = _final(images, answer.outcomes, may_retry=claim.retries < rules.retries)
-    retry_in_s = None if len(final) == len(images) else _back_off(claim.retries)
+    retry_in_s = None
+    if len(final) < len(images):
+        retry_in_s = max(_back_off(claim.retries), _asked_for(answer.outcomes))
     started = time.perf_counter()
     made = answer.provenance
     if not insist(lambda: ledger.finish(database, claim, rules.model, final, made, retry_in_s)):
@@ -88,12 +92,11 @@ def process_chunk(
     return Carried(end, tuple(final), made, store_ms)
 
 
-def _ask(engine: ImageEngine, images: Sequence[ImageRef], top_k: int, lease: Lease) -> Answer:
+def _ask(engine: ImageEngine, images: Sequence[ImageRef], rules: JobRules, lease: Lease) -> Answer:
     if not images:
-        return Answer(
-            (), Provenance()
-        )  # A retry of images that were cancelled in between: only books.
-    future = engine.submit(images, top_k)
+        # A retry of images that were cancelled in between: only books.
+        return Answer((), Provenance())
+    future = engine.submit(images, rules.top_k, rules.model.id if rules.reuse else None)
     lease.bind(future)
     return future.result()
 
@@ -110,6 +113,12 @@ def _may_pass(image: ImageRef, outcome: Outcome) -> bool:
     # A file here that hung a decoder hangs it again; what is far away may come back.
     remote = find_path(image.uri) is None
     return remote and outcome.failure is not None and outcome.failure.retryable
+
+
+def _asked_for(outcomes: Sequence[Outcome]) -> float:
+    """Return how long the hosts of a chunk's images want to be left alone, in seconds."""
+    waits = [o.failure.retry_after_s or 0.0 for o in outcomes if o.failure]
+    return min(_LONGEST_BACK_OFF_S, max(waits, default=0.0))
 
 
 def _back_off(retries: int) -> float:

@@ -10,6 +10,7 @@ from typing import BinaryIO, TextIO
 
 from pipeline.config import Settings
 from pipeline.errors import SourceError
+from pipeline.fetch.limits import limits_of
 from pipeline.records import ImageRef, ImageResult, Outcome, Prediction, Reference
 from pipeline.sources import SourceOptions, read_sources
 from workers.engine.engine import Engine
@@ -32,13 +33,13 @@ def classify_sources(
 
     Raises SourceError when there is no image at all, and what weights and sources raise.
     """
-    references = read_sources(sources, source_options, stdin)
+    references = read_sources(sources, source_options, stdin, limits_of(settings))
     first = list(islice(references, _size(settings)))
     if not first:
         raise SourceError("no images at all; check the sources, --include and --exclude")
     find_device(settings.device)
     weights = find_weights(settings.weights, settings.labels)
-    with closing(start_engine(weights.path, settings)) as engine:
+    with closing(start_engine(weights.path, settings, reuse=False)) as engine:
         chunks = _chunks(first, references, _size(settings))
         for reference, outcome in _classified(engine, chunks, settings):
             yield _result(reference, outcome, weights.labels)

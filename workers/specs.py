@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pipeline.config import Settings
+from pipeline.database.database import Database
 from pipeline.errors import JobError
+from pipeline.fetch.limits import limits_of
+from pipeline.known.images import KnownImages
 from pipeline.records import Dispatch, Job, JobSpec, Priority
 from pipeline.sources import SourceOptions, list_folder_sources, sources_hash
 from workers.weights import Weights, identify
@@ -21,6 +24,7 @@ def make_spec(
     dispatch: Dispatch,
     priority: Priority = Priority.BULK,
     max_failure_rate: float | None = None,
+    skip_known: bool = False,
 ) -> JobSpec:
     """Return what is stored of a submission."""
     usual = RUN_CHUNK if dispatch is Dispatch.LOCAL else SUBMIT_CHUNK
@@ -34,6 +38,8 @@ def make_spec(
         "chunk_size": chunk_size,
         "max_pixels": settings.max_pixels,
         "max_bytes": settings.max_bytes,
+        "skip_known": skip_known or None,
+        "reuse": settings.reuse or None,
     }
     return JobSpec(
         name=name,
@@ -46,6 +52,13 @@ def make_spec(
         retries=settings.retries,
         max_failure_rate=max_failure_rate,
     )
+
+
+def find_known(database: Database, settings: Settings, spec: JobSpec) -> KnownImages | None:
+    """Return what leaves known images out of a job, if its options say so."""
+    if not spec.options["skip_known"]:
+        return None
+    return KnownImages(database, spec.model, settings.top_k, limits_of(settings))
 
 
 def check_same(job: Job, spec: JobSpec) -> None:

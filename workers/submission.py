@@ -13,12 +13,14 @@ from pipeline.config import Settings
 from pipeline.database.database import Database
 from pipeline.dispatcher import Dispatcher
 from pipeline.errors import BrokerError
+from pipeline.fetch.limits import limits_of
 from pipeline.locks import hold_name
 from pipeline.producer import submit
 from pipeline.queries.jobs import find_job, get_job_by_number
 from pipeline.records import Dispatch, Job, JobSpec, Priority
 from pipeline.sources import SourceOptions, read_sources
-from workers.specs import check_same, make_spec
+from pipeline.webhooks.asking import ask
+from workers.specs import check_same, find_known, make_spec
 from workers.weights import find_weights
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ class Submission:
     max_failure_rate: float | None
     stdin: BinaryIO | TextIO | None
     on_storing: Callable[[int], None] = lambda _: None
+    skip_known: bool = False
+    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,12 @@ def submit_job(wanted: Submission) -> Submitted:
         Dispatch.BROKER,
         wanted.priority,
         wanted.max_failure_rate,
+        wanted.skip_known,
     )
     with _holding(wanted):
         job_id = _find(wanted, spec) or _store(wanted, spec)
+        if wanted.webhook is not None:
+            ask(wanted.database, job_id, wanted.webhook)
     unsent = _send(wanted, job_id)
     with wanted.database.reading() as connection:
         return Submitted(get_job_by_number(connection, job_id), unsent)
@@ -99,8 +106,11 @@ def _find(wanted: Submission, spec: JobSpec) -> int | None:
 
 
 def _store(wanted: Submission, spec: JobSpec) -> int:
-    references = read_sources(wanted.sources, wanted.source_options, wanted.stdin)
-    return submit(wanted.database, spec, references, wanted.on_storing)
+    references = read_sources(
+        wanted.sources, wanted.source_options, wanted.stdin, limits_of(wanted.settings)
+    )
+    known = find_known(wanted.database, wanted.settings, spec)
+    return submit(wanted.database, spec, references, wanted.on_storing, known)
 
 
 def _send(wanted: Submission, job_id: int) -> str | None:

@@ -26,6 +26,7 @@ from workers.sweeper import Sweeper
 from workers.watch.metrics import Metrics
 from workers.watch.probes import Probes, serve
 from workers.watch.vitals import Problem, Vitals
+from workers.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,8 @@ class Worker:
         self._sweeper = Sweeper(
             self.name, self._database, self._broker, settings, self.metrics, self.vitals
         )
-        for thread in (self._leases, self._sweeper):
+        self._webhooks = Webhooks(self._database, settings, self.vitals)
+        for thread in (self._leases, self._sweeper, self._webhooks):
             thread.start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
@@ -109,6 +111,7 @@ class Worker:
         """End what ``start`` began; nothing is in hand any more."""
         self._stop.set()
         self._sweeper.close()
+        self._webhooks.close()
         self._leases.close()
         self._engines.close()
         if self._probes:

@@ -23,6 +23,9 @@ def classify(
     max_wait_ms: take.MaxWaitMs = None,
     loaders: take.Loaders = None,
     max_pixels: take.MaxPixels = None,
+    allow_private_hosts: take.AllowPrivateHosts = None,
+    allow_ports: take.AllowPorts = None,
+    schemes: take.Schemes = None,
     uri_column: take.UriColumn = None,
     id_column: take.IdColumn = None,
     include: take.Include = None,
@@ -52,6 +55,9 @@ def classify(
         max_wait_ms=max_wait_ms,
         loaders=loaders,
         max_pixels=max_pixels,
+        allow_private_hosts=allow_private_hosts,
+        allow_ports=allow_ports,
+        schemes=schemes,
     )
     failed = False
     for result in results:

@@ -102,6 +102,38 @@ MaxPixels = Annotated[
     int | None,
     typer.Option(metavar="N", help="Width x height of a picture at most.  [default: 178956970]"),
 ]
+SkipKnown = Annotated[
+    bool,
+    typer.Option(
+        "--skip-known",
+        help="Leave out what has an answer of this model already, unless it has changed.",
+    ),
+]
+Reuse = Annotated[
+    bool | None,
+    typer.Option(
+        "--reuse", help="Bytes that this model has seen before take their answer from the database."
+    ),
+]
+AllowPrivateHosts = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Names, addresses and networks inside that may be connected to.  [default: none]",
+    ),
+]
+AllowPorts = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B", help="Ports of URLs that are allowed beside 80 and 443.  [default: none]"
+    ),
+]
+Schemes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B", help="Schemes of object stores that are read.  [default: s3,gs,az]"
+    ),
+]
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(

@@ -10,7 +10,7 @@ from pipeline.cli.endings import INTERRUPTED, leave, stop
 from pipeline.cli.jobs.view import as_dict, outline
 from pipeline.cli.output import answer, answer_json, say, show_pairs
 from pipeline.cli.run.progress import show_progress
-from pipeline.cli.run.report import exit_code, say_next
+from pipeline.cli.run.report import exit_code, say_known, say_next
 from pipeline.records import Priority
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ MaxFailureRate = Annotated[
         metavar="SHARE", min=0, max=1, help="Stop the job when more than this share failed."
     ),
 ]
+WebhookUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--webhook", metavar="URL", help="Let the workers tell this address of the job's end."
+    ),
+]
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Print the job's id, and leave it to the workers.")
 ]
@@ -39,8 +45,11 @@ NoWait = Annotated[
 def submit(
     sources: take.Sources,
     name: take.Name = None,
+    skip_known: take.SkipKnown = False,
+    reuse: take.Reuse = None,
     priority: ChosenPriority = None,
     max_failure_rate: MaxFailureRate = None,
+    webhook: WebhookUrl = None,
     no_wait: NoWait = False,
     weights: take.WeightsName = None,
     labels: take.Labels = None,
@@ -66,6 +75,8 @@ def submit(
     job.
     """
     from pipeline import api
+    from pipeline.config import load_settings
+    from pipeline.webhooks.asking import list_doubts
 
     job = None
 
@@ -75,6 +86,8 @@ def submit(
         if unsent:
             say(f"the job {job.handle} is stored, and is sent when the broker is back: {unsent}")
 
+    for doubt in list_doubts(webhook, load_settings()) if webhook is not None else ():
+        say(doubt)
     try:
         with show_progress() as display:
             ended = api.submit(
@@ -83,12 +96,15 @@ def submit(
                 source_options=take.source_options(uri_column, id_column, include, exclude),
                 priority=priority or Priority.BULK,
                 max_failure_rate=max_failure_rate,
+                skip_known=skip_known,
+                webhook=webhook,
                 wait=not no_wait,
                 on_storing=display.show_stored,
                 on_stored=take_note,
                 on_progress=None if no_wait else display.update,
                 database_url=database_url,
                 broker_url=broker_url,
+                reuse=reuse,
                 weights=weights,
                 labels=labels,
                 precision=precision,
@@ -104,6 +120,7 @@ def submit(
     if no_wait:
         answer_json({"id": ended.job.public_id}) if as_json else answer(ended.job.public_id)
         return
+    say_known(ended.job)
     if as_json:
         answer_json(as_dict(ended.job, ended.failures, ended.job.histogram))
     else:

@@ -42,6 +42,9 @@ def worker(
     max_batch: take.MaxBatch = None,
     max_wait_ms: take.MaxWaitMs = None,
     loaders: take.Loaders = None,
+    allow_private_hosts: take.AllowPrivateHosts = None,
+    allow_ports: take.AllowPorts = None,
+    schemes: take.Schemes = None,
     metrics_port: MetricsPort = None,
     log_format: LogFormat = None,
     database_url: take.DatabaseUrl = None,
@@ -53,6 +56,8 @@ def worker(
     which they were submitted. A stop finishes what is in hand, within IMAGEMILL_DRAIN_S.
     """
     from pipeline.config import load_settings
+    from pipeline.fetch.limits import limits_of
+    from pipeline.outgoing.policy import OutgoingPolicy
 
     settings = load_settings(
         device=device,
@@ -60,11 +65,15 @@ def worker(
         max_batch=max_batch,
         max_wait_ms=max_wait_ms,
         loaders=loaders,
+        allow_private_hosts=allow_private_hosts,
+        allow_ports=allow_ports,
+        schemes=schemes,
         metrics_port=metrics_port,
         log_format=log_format,
         database_url=database_url,
         broker_url=broker_url,
     )
+    OutgoingPolicy.of(limits_of(settings))  # Wrong hosts are told now, not by every download.
     try:
         from workers.command import work
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pipeline import tables
 from pipeline.clock import from_now
 from pipeline.ledger.columns import CANCELLED, OPEN
-from pipeline.queries.jobs import get_counts
+from pipeline.queries.jobs import count_reused, get_counts
 from pipeline.queries.labels import list_labels
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _chunk, _job = tables.chunks.c, tables.jobs.c
 
 #: A job that goes on has no books: its counts are sums over its chunks again.
 NO_BOOKS: dict[str, Any] = dict.fromkeys(
-    ("succeeded", "failed", "cancelled", "histogram", "finished_at", "reason")
+    ("succeeded", "failed", "cancelled", "reused", "histogram", "finished_at", "reason")
 )
 
 
@@ -66,6 +66,7 @@ def close_books(
         "succeeded": counts.succeeded,
         "failed": counts.failed,
         "cancelled": counts.cancelled,
+        "reused": count_reused(connection, job_id),
         "histogram": {one.label: one.images for one in list_labels(connection, job_id)},
         "finished_at": from_now(),
     }

@@ -17,6 +17,7 @@ from pipeline.ledger.reopening import reopen_failures
 from pipeline.queries.jobs import get_counts
 from pipeline.records import JobStatus
 from pipeline.storage.rows import lock_job
+from pipeline.webhooks.rows import wait_again
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -128,6 +129,7 @@ def _queue_cancelled(connection: sa.Connection, job_id: int) -> int:
 def _go_on(connection: sa.Connection, job_id: int, **columns: Any) -> None:
     values = {**NO_BOOKS, "status": str(JobStatus.RUNNING), **columns}
     connection.execute(sa.update(tables.jobs).where(_job.id == job_id).values(values))
+    wait_again(connection, job_id)
 
 
 def _begun() -> sa.ColumnElement[Any]:

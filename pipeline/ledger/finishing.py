@@ -46,6 +46,7 @@ def finish(
         .values(
             succeeded=_chunk.succeeded + len(outcomes) - failed,
             failed=_chunk.failed + failed,
+            reused=_chunk.reused + sum(outcome.reused for outcome in outcomes),
             **(_done() if retry_in_s is None else queued(retry_in_s, retries=_chunk.retries + 1)),
         )
         .returning(*tables.chunks.c)

@@ -29,7 +29,10 @@ SPLIT_AT = 2
 CONDEMN_AT = 2
 #: Chunks that one sweep looks at.
 _AT_ONCE = 1000
-_CHILD = ("job_id", "number", "first", "last", "state", "token", "succeeded", "failed")
+_CHILD = (
+    *("job_id", "number", "first", "last", "state", "token"),
+    *("succeeded", "failed", "reused"),
+)
 _CONDEMNED = Failure(FailureCode.WORKER_CRASHED, "its worker died of it twice, with it alone")
 _chunk, _job, _outcome = tables.chunks.c, tables.jobs.c, tables.outcomes.c
 
@@ -117,8 +120,11 @@ def _split(connection: sa.Connection, chunk: _Row) -> None:
     inside = _outcome.index.between(chunk.first, chunk.last)
     finished = sa.select(_outcome.index, _outcome.code).where(_outcome.job_id == job_id, inside)
     codes = {row[0]: row[1] for row in connection.execute(finished)}
+    # Which of the images were reused is not written down; how many is all that counts.
+    succeeded = sorted(index for index, code in codes.items() if code is None)
+    reused = set(succeeded[: chunk.reused])
     children = [
-        (job_id, number + offset, index, index, *_books(index, codes))
+        (job_id, number + offset, index, index, *_books(index, codes), int(index in reused))
         for offset, index in enumerate(range(chunk.first, chunk.last + 1))
     ]
     parent = (_chunk.job_id == job_id, _chunk.number == chunk.number)

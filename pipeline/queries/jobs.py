@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: Jobs that are read at once where all are wanted.
 _PAGE = 500
 _ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
+#: A job's counts, and its reused.
+_Sums = tuple[Counts, int]
 _JOBS = sa.select(
     jobs,
     models.c.name.label("model_name"),
@@ -101,7 +103,12 @@ def get_counts(conn: sa.Connection, job_id: int) -> Counts:
     total = conn.scalar(sa.select(jobs.c.total).where(jobs.c.id == job_id))
     if total is None:
         raise _gone(job_id)
-    return _sum_chunks(conn, {job_id: total})[job_id]
+    return _sum_chunks(conn, {job_id: total})[job_id][0]
+
+
+def count_reused(conn: sa.Connection, job_id: int) -> int:
+    """Return how many images of a job took a known answer, as its chunks have it now."""
+    return _sum_chunks(conn, {job_id: 0})[job_id][1]
 
 
 def count_failures(conn: sa.Connection, job_id: int) -> dict[str, int]:
@@ -158,33 +165,37 @@ def _no_job(key: str) -> JobError:
 def _read_jobs(conn: sa.Connection, query: sa.Select[Any]) -> list[Job]:
     rows = conn.execute(query).mappings().all()
     live = {row["id"]: row["total"] for row in rows if not _has_books(row)}
-    counts = _sum_chunks(conn, live)
-    return [_as_job(row, counts.get(row["id"]) or _read_books(row)) for row in rows]
+    sums = _sum_chunks(conn, live)
+    return [_as_job(row, *(sums.get(row["id"]) or _read_books(row))) for row in rows]
 
 
 def _has_books(row: Mapping[Any, Any]) -> bool:
     return row["status"] not in _ALIVE and row["succeeded"] is not None
 
 
-def _read_books(row: Mapping[Any, Any]) -> Counts:
-    return Counts(*(row[name] or 0 for name in ("total", "succeeded", "failed", "cancelled")))
+def _read_books(row: Mapping[Any, Any]) -> _Sums:
+    names = ("total", "succeeded", "failed", "cancelled", "reused")
+    *counts, reused = (row[name] or 0 for name in names)
+    return Counts(*counts), reused
 
 
-def _sum_chunks(conn: sa.Connection, totals: Mapping[int, int]) -> dict[int, Counts]:
+def _sum_chunks(conn: sa.Connection, totals: Mapping[int, int]) -> dict[int, _Sums]:
+    """Return the counts of each job, and how many of the succeeded were reused."""
     finished = chunks.c.succeeded + chunks.c.failed
     left = sa.case(
         (chunks.c.state == ChunkState.CANCELLED, chunks.c.last - chunks.c.first + 1 - finished),
         else_=0,
     )
-    sums = [sa.func.sum(column) for column in (chunks.c.succeeded, chunks.c.failed, left)]
+    columns = (chunks.c.succeeded, chunks.c.failed, left, chunks.c.reused)
+    sums = [sa.func.sum(column) for column in columns]
     query = sa.select(chunks.c.job_id, *sums).where(chunks.c.job_id.in_(totals))
-    counts = {job_id: Counts(total) for job_id, total in totals.items()}
-    for job_id, *found in conn.execute(query.group_by(chunks.c.job_id)) if totals else ():
-        counts[job_id] = Counts(totals[job_id], *found)
-    return counts
+    summed = {job_id: (Counts(total), 0) for job_id, total in totals.items()}
+    for job_id, *found, reused in conn.execute(query.group_by(chunks.c.job_id)) if totals else ():
+        summed[job_id] = (Counts(totals[job_id], *found), reused)
+    return summed
 
 
-def _as_job(row: Mapping[Any, Any], counts: Counts) -> Job:
+def _as_job(row: Mapping[Any, Any], counts: Counts, reused: int) -> Job:
     named = {field.name: row[field.name] for field in fields(Job) if field.name in row}
     made = {
         "status": JobStatus(row["status"]),
@@ -193,6 +204,6 @@ def _as_job(row: Mapping[Any, Any], counts: Counts) -> Job:
         "precision": Precision(row["precision"]),
         "histogram": row["histogram"] or {},
         "counts": counts,
-        "reused": row["reused"] or 0,
+        "reused": reused,
     }
     return Job(**{**named, **made})

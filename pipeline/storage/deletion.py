@@ -82,6 +82,7 @@ def _delete_empty_job(connection: sa.Connection, job_id: int) -> bool:
     lock_job(connection, job_id)
     image = tables.images.c
     if connection.scalar(sa.select(image.index).where(image.job_id == job_id).limit(1)) is None:
+        connection.execute(sa.delete(tables.webhooks).where(tables.webhooks.c.job_id == job_id))
         connection.execute(sa.delete(tables.jobs).where(tables.jobs.c.id == job_id))
         return True
     return False

@@ -36,21 +36,20 @@ _PREDICTION_COLUMNS = ("job_id", "index", "rank", "label_id", "score")
 
 def save_model(connection: sa.Connection, model: Model) -> StoredModel:
     """Return the stored model with this identity; store it, with its labels, if there is none."""
-    labels_sha256 = hashlib.sha256(json.dumps(model.labels).encode()).hexdigest()
-    identity = {
-        "sha256": model.sha256,
-        "precision": str(model.precision),
-        "preprocessing": model.preprocessing,
-        "labels_sha256": labels_sha256,
-    }
-    found = sa.select(tables.models.c.id).filter_by(**identity)
-    model_id = connection.scalar(found)
-    if model_id is None and _insert_model(connection, {"name": model.name, **identity}):
-        model_id = connection.execute(found).scalar_one()
+    model_id = find_model(connection, model)
+    if model_id is None and _insert_model(connection, {"name": model.name, **_identity(model)}):
+        model_id = connection.execute(_same_model(model)).scalar_one()
         rows = [(model_id, index, label) for index, label in enumerate(model.labels)]
         insert_rows(connection, tables.labels, ("model_id", "index", "label"), rows)
     # No row inserted: another session was faster, and has committed by now.
-    return load_stored_model(connection, model_id or connection.execute(found).scalar_one())
+    found = model_id or connection.execute(_same_model(model)).scalar_one()
+    return load_stored_model(connection, found)
+
+
+def find_model(connection: sa.Connection, model: Model) -> int | None:
+    """Return the id of the stored model with this identity; None: there is none."""
+    found: int | None = connection.scalar(_same_model(model))
+    return found
 
 
 def load_stored_model(connection: sa.Connection, model_id: int) -> StoredModel:
@@ -134,10 +133,13 @@ def add_images(
     insert_rows(connection, tables.chunks, _CHUNK_COLUMNS, chunks)
 
 
-def mark_submitted(connection: sa.Connection, job_id: int, total: int) -> None:
-    """Declare the job complete in the database: from now on its chunks may be claimed."""
+def mark_submitted(connection: sa.Connection, job_id: int, total: int, skipped: int = 0) -> None:
+    """Declare the job complete in the database: from now on its chunks may be claimed.
+
+    ``skipped``: references that were left out, since they are known.
+    """
     job = tables.jobs
-    values = {"total": total, "submitted_at": from_now()}
+    values = {"total": total, "skipped": skipped, "submitted_at": from_now()}
     connection.execute(sa.update(job).where(job.c.id == job_id).values(values))
 
 
@@ -168,6 +170,19 @@ def uri_hash(uri: str) -> int:
     """Return a stable signed 64-bit hash of a uri (BLAKE2b)."""
     digest = hashlib.blake2b(uri.encode("utf-8", "backslashreplace"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def _same_model(model: Model) -> sa.Select[Any]:
+    return sa.select(tables.models.c.id).filter_by(**_identity(model))
+
+
+def _identity(model: Model) -> dict[str, str]:
+    return {
+        "sha256": model.sha256,
+        "precision": str(model.precision),
+        "preprocessing": model.preprocessing,
+        "labels_sha256": hashlib.sha256(json.dumps(model.labels).encode()).hexdigest(),
+    }
 
 
 def _insert_model(connection: sa.Connection, values: dict[str, str]) -> bool:

@@ -51,7 +51,7 @@ def test_a_large_running_job_is_counted_at_its_end(
     monkeypatch.setattr(tallies, "COUNTED_AT_MOST", 1)
     job, failures, labels = count(database, running.id)
     assert (failures, labels) == (None, None)
-    shown = dict(page(job, failures, labels))
+    shown = dict(page(job, failures, labels, None))
     assert shown["labels"].startswith("counted at the end")
     assert shown["failures"].startswith("counted at the end")
     assert as_dict(job, failures, labels)["labels"] is None

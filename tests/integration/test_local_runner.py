@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,12 @@ from pipeline.records import (
     Model,
     Outcome,
     Precision,
+    Provenance,
     Reference,
 )
 from pipeline.storage.rows import load_stored_model
 from workers.engine.engine import Engine
+from workers.engine.requests import Answer
 from workers.leases import Lease
 from workers.processing import _final, process_chunk
 from workers.runner import LocalRunner
@@ -169,6 +172,30 @@ def test_only_far_away_images_that_failed_for_a_passing_reason_are_left_open() -
     outcomes = [Outcome(0, failure=passing), Outcome(1, failure=passing), Outcome(2, failure=final)]
     assert [o.index for o in _final(images, outcomes, may_retry=True)] == [0, 2]
     assert [o.index for o in _final(images, outcomes, may_retry=False)] == [0, 1, 2]
+
+
+class Asks:
+    """An engine whose images all come from a host that wants to be left alone."""
+
+    def submit(
+        self, images: Sequence[ImageRef], top_k: int, reuse_of: int | None = None
+    ) -> Future[Answer]:
+        failure = Failure(FailureCode.HTTP_429, "too many", retry_after_s=300.0)
+        future: Future[Answer] = Future()
+        outcomes = tuple(Outcome(image.index, failure=failure) for image in images)
+        future.set_result(Answer(outcomes, Provenance()))
+        return future
+
+
+def test_a_chunk_waits_for_as_long_as_a_host_asks(database: Database) -> None:
+    job_id, rules = submit_uris(database, ["https://host/a.jpg"])
+    claim = ledger.claim_next(database, job_id, "me", 60)
+    assert claim is not None
+    images = [ImageRef(0, "https://host/a.jpg")]
+    assert process_chunk(database, Lease(claim), images, rules, Asks()).end is ChunkEnd.QUEUED_AGAIN
+    pause_s = ledger.seconds_to_next(database, job_id)
+    assert pause_s is not None
+    assert 290 < pause_s <= 300
 
 
 def test_what_fails_for_a_passing_reason_is_tried_again_and_waited_for(

@@ -119,6 +119,7 @@ def test_a_job_keeps_what_its_spec_says_and_is_not_submitted(
         "max_failure_rate": 0.25,
         "status": "pending",
         "total": 0,
+        "skipped": 0,
     }
 
 

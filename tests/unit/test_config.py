@@ -61,3 +61,10 @@ def test_a_wrong_value_in_the_environment_is_refused_too(monkeypatch: pytest.Mon
     monkeypatch.setenv("IMAGEMILL_CHUNK_SIZE", "many")
     with pytest.raises(UsageError, match="IMAGEMILL_CHUNK_SIZE"):
         load_settings()
+
+
+@pytest.mark.parametrize("ports", ["abc", "0", "80,70000"])
+def test_ports_that_are_none_are_refused_by_the_options_name(ports: str) -> None:
+    with pytest.raises(UsageError, match=r"--allow-ports \(IMAGEMILL_ALLOW_PORTS\): it takes numb"):
+        load_settings(allow_ports=ports)
+    assert load_settings(allow_ports="80, 8080").allow_ports == (80, 8080)

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision import transforms
 
+from pipeline.fetch.limits import FetchLimits
 from pipeline.records import Precision
-from workers.decode import CROP, Decoded, Decoder
+from workers.decode import CROP
+from workers.decoder import Decoded, Decoder
 
 MAX_PIXELS, MAX_BYTES = 178_956_970, 2**28
 
@@ -28,7 +30,7 @@ SOURCE = transforms.Compose(
 
 
 def decoder(precision: Precision = Precision.AUTO) -> Decoder:
-    return Decoder(precision, MAX_PIXELS, MAX_BYTES)
+    return Decoder(precision, MAX_PIXELS, FetchLimits(MAX_BYTES))
 
 
 def scene(width: int, height: int, seed: int = 0) -> Image.Image:

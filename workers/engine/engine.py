@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pipeline.errors import EngineError
 from pipeline.records import ImageRef, Provenance
 from workers.batcher import Batcher
-from workers.decode import Decoded
+from workers.decoder import Reuse
 from workers.engine.backlog import Backlog
 from workers.engine.forward import Forward, TensorClassifier, Ticket
 from workers.engine.requests import Answer, Request
-from workers.loader import DecodedPiece, Loader, Piece
+from workers.loader import Loader
+from workers.pieces import DecodedImages, ImageDecoder, Piece
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +44,22 @@ class EngineOptions:
     #: Images that one loader process takes at once.
     piece: int
     image_timeout_s: float
+    #: Downloads at the same time in each loader process, and how long one of them may take.
+    downloads: int = 256
+    url_timeout_s: float = 15.0
+    #: Memory that one loader process may take, in MiB, and images after which it is replaced.
+    loader_memory: int = 4096
+    loader_images: int = 100_000
 
     @property
     def room(self) -> int:
         """Images between the backlog and the model: enough that neither side waits for work."""
         return 2 * self.loaders * self.piece + 2 * self.streams * self.max_batch
+
+    @property
+    def far_room(self) -> int:
+        """Images beside those that are under way or wait for a turn to be downloaded."""
+        return self.loaders * self.downloads
 
 
 class Engine:
@@ -60,15 +72,15 @@ class Engine:
     def __init__(
         self,
         classifier: TensorClassifier,
-        decode: Callable[[str], Decoded],
+        decoder: ImageDecoder,
         options: EngineOptions,
         origin: Provenance = Provenance(),
     ) -> None:
         self.options = options
         self.origin = origin
-        self._decode = decode
+        self._decoder = decoder
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._backlog = Backlog(options.piece)
+        self._backlog = Backlog(options.piece, decoder.is_far)
         self._in_model: dict[Request, int] = {}
         self._losses = 0
         self._fatal: Exception | None = None
@@ -85,15 +97,19 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, images: Sequence[ImageRef], top_k: int) -> Future[Answer]:
+    def submit(
+        self, images: Sequence[ImageRef], top_k: int, reuse_of: int | None = None
+    ) -> Future[Answer]:
         """Take the images (one at least) of one chunk; the future gives their outcomes in order.
 
-        ``top_k`` scores are kept of each. It fails with EngineError when the device or the loader
-        processes are gone for good.
+        ``top_k`` scores are kept of each. ``reuse_of`` is the stored model whose answers they may
+        take, where their bytes were classified before. It fails with EngineError when the device
+        or the loader processes are gone for good.
         """
         if not images:
             raise ValueError("a chunk without an image needs no engine")
-        request = Request(images, top_k, self.origin)
+        reuse = None if reuse_of is None else Reuse(reuse_of, top_k)
+        request = Request(images, top_k, self.origin, reuse)
         with self._door:
             if self._shut:
                 request.abandon(EngineError("the engine was closed"))
@@ -133,8 +149,8 @@ class Engine:
 
     # What the other threads tell: each is one event in the engine's own thread.
 
-    def _hear_piece(self, loader: Loader, piece: DecodedPiece) -> None:
-        self._events.put(lambda: self._take_piece(loader, piece))
+    def _hear_images(self, loader: Loader, images: DecodedImages) -> None:
+        self._events.put(lambda: self._take_images(loader, images))
 
     def _hear_broken(self, loader: Loader, error: Exception) -> None:
         self._events.put(lambda: self._mend(loader, str(error)))
@@ -155,22 +171,24 @@ class Engine:
             self._progressed = time.monotonic()
         self._backlog.add(request)
 
-    def _take_piece(self, loader: Loader, piece: DecodedPiece) -> None:
-        work = self._backlog.come_back(piece.id) if loader is self._loader else None
-        if work is None:
-            return  # A late answer of processes that were given up; its piece has gone out again.
+    def _take_images(self, loader: Loader, images: DecodedImages) -> None:
+        if loader is not self._loader:
+            return  # A late answer of processes that were given up; their pieces went out again.
         self._losses = 0
         self._progressed = time.monotonic()
-        rows = iter(piece.pixels)
-        tickets = [
-            Ticket(work.request, position, next(rows))
-            for position, note in zip(work.positions, piece.notes, strict=True)
-            if work.request.note(position, note)
-        ]
-        if not tickets:
-            return
-        self._in_model[work.request] = self._in_model.get(work.request, 0) + len(tickets)
-        self._batcher.put(tickets)
+        if tickets := list(self._make_tickets(images)):
+            for ticket in tickets:
+                self._in_model[ticket.request] = self._in_model.get(ticket.request, 0) + 1
+            self._batcher.put(tickets)
+
+    def _make_tickets(self, images: DecodedImages) -> Iterator[Ticket]:
+        """Give each image what is known of it, and yield those that need the model."""
+        rows = iter(images.pixels)
+        for key, note in zip(images.keys, images.notes, strict=True):
+            pixels = None if note.failure or note.scores else next(rows)
+            found = self._backlog.come_back(*key)
+            if found is not None and found[0].note(found[1], note) and pixels is not None:
+                yield Ticket(*found, pixels)
 
     def _let_go(self, tickets: Sequence[Ticket]) -> None:
         self._progressed = time.monotonic()
@@ -189,9 +207,14 @@ class Engine:
             self._slept_until = self._watched + self._timeout_s()
         elif self._watched > self._slept_until:
             self._slept_s = 0.0
-        stalled = self._backlog.images_out() > 0 and self._loader.idle_s() > self._timeout_s()
-        if stalled or self._loader.find_casualties(self._timeout_s()):
+        if self._is_stuck() or self._loader.find_casualties(self._timeout_s()):
             self._mend(self._loader, "")
+
+    def _is_stuck(self) -> bool:
+        far, near = (self._backlog.images_out(far=far) for far in (True, False))
+        # Nothing is done while every image out is still being downloaded.
+        idle_s = self._timeout_s() + (self.options.url_timeout_s if far else 0.0)
+        return far + near > 0 and self._loader.idle_s() > idle_s
 
     def _timeout_s(self) -> float:
         return self.options.image_timeout_s + self._slept_s
@@ -226,10 +249,29 @@ class Engine:
             self._loader.kill()
 
     def _feed(self) -> None:
-        room = self.options.room - self._backlog.images_out() - sum(self._in_model.values())
-        for number, work in self._backlog.send_out(room):
+        if self._given >= self.options.loaders * self.options.loader_images:
+            self._recycle()
+            return
+        far, near = (self._backlog.images_out(far=far) for far in (True, False))
+        room = self.options.room - near - sum(self._in_model.values())
+        for number, work in self._backlog.send_out(room, self.options.far_room - far):
+            self._given += len(work.positions)
             uris = tuple(work.request.images[position].uri for position in work.positions)
-            self._loader.put(Piece(number, uris))
+            self._loader.put(Piece(number, uris, work.request.reuse))
+
+    def _recycle(self) -> None:
+        """Replace the loader processes, once nothing is out: what they leaked goes with them."""
+        if not self._backlog.is_out():
+            self._loader.close()
+            self._loader = self._new_loader()
+            self._feed()
 
     def _new_loader(self) -> Loader:
-        return Loader(self.options.loaders, self._decode, self._hear_piece, self._hear_broken)
+        self._given = 0
+        return Loader(
+            self.options.loaders,
+            self._decoder,
+            self._hear_images,
+            self._hear_broken,
+            self.options.loader_memory * 2**20,
+        )

@@ -10,9 +10,11 @@ import torch
 
 from pipeline.config import Settings
 from pipeline.errors import UsageError
+from pipeline.fetch.limits import limits_of
+from pipeline.known.answers import KnownAnswers
 from pipeline.records import Provenance
 from workers.classifier import Classifier, pick_device
-from workers.decode import Decoder
+from workers.decoder import Decoder
 from workers.engine.engine import Engine, EngineOptions
 from workers.memory import allow_many_files, keep_memory
 from workers.weights import load_model
@@ -21,8 +23,10 @@ from workers.weights import load_model
 _LIBRARIES = ("imagemill", "torch", "torchvision", "pillow", "simplejpeg")
 
 
-def start_engine(weights: Path, settings: Settings) -> Engine:
+def start_engine(weights: Path, settings: Settings, *, reuse: bool = True) -> Engine:
     """Start an engine for a weights file, laid out for this machine where nothing was set.
+
+    With ``reuse`` it may be asked for the answers of bytes that the database knows.
 
     Raises WeightsError as ``load_model`` does, UsageError when the device is not there.
     """
@@ -30,7 +34,8 @@ def start_engine(weights: Path, settings: Settings) -> Engine:
     allow_many_files()
     device = find_device(settings.device)
     classifier = Classifier(load_model(weights), settings.precision, device)
-    decoder = Decoder(settings.precision, settings.max_pixels, settings.max_bytes, settings.roots)
+    known = KnownAnswers(settings.database_url) if reuse else None
+    decoder = Decoder(settings.precision, settings.max_pixels, limits_of(settings), known)
     origin = Provenance(
         engine=classifier.name,
         device=str(device),
@@ -50,6 +55,10 @@ def plan_layout(device: torch.device, settings: Settings) -> EngineOptions:
         streams=2 if on_gpu else cores,
         piece=32 if on_gpu else 8,
         image_timeout_s=settings.image_timeout_s,
+        downloads=settings.downloads,
+        url_timeout_s=settings.url_timeout_s,
+        loader_memory=settings.loader_memory,
+        loader_images=settings.loader_images,
     )
 
 

@@ -8,7 +8,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from pipeline.records import Failure, FileFacts, ImageRef, Outcome, Provenance, Score
-from workers.loader import ImageNote
+from workers.decoder import Reuse
+from workers.pieces import ImageNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,16 @@ class Request:
     ``origin`` says what computes: the provenance of its answer starts from it.
     """
 
-    def __init__(self, images: Sequence[ImageRef], top_k: int, origin: Provenance) -> None:
+    def __init__(
+        self,
+        images: Sequence[ImageRef],
+        top_k: int,
+        origin: Provenance,
+        reuse: Reuse | None = None,
+    ) -> None:
         self.images = tuple(images)
         self.top_k = top_k
+        self.reuse = reuse
         self._origin = origin
         self.future: Future[Answer] = Future()
         self._outcomes: list[Outcome | None] = [None] * len(images)
@@ -40,7 +48,7 @@ class Request:
     def note(self, position: int, note: ImageNote) -> bool:
         """Keep what the loader saw of an image; tell whether it goes on to the model.
 
-        A failure is its outcome: it does not.
+        A failure is its outcome, and so are the scores of an image with the same bytes.
         """
         with self._lock:
             self._facts[position] = note.facts
@@ -48,7 +56,9 @@ class Request:
             self._decode_ms += note.decode_ms
         if note.failure:
             self.fail(position, note.failure)
-        return note.failure is None
+        elif note.scores:
+            self._settle(position, note.scores, None, reused=True)
+        return not (note.failure or note.scores)
 
     def ride(self, share: int, batch_size: int, waited_ms: float, forward_ms: float) -> None:
         """Keep that ``share`` of its images rode in a batch of ``batch_size``."""
@@ -71,10 +81,18 @@ class Request:
             if not self.future.done():
                 self.future.set_exception(error)
 
-    def _settle(self, position: int, scores: tuple[Score, ...], failure: Failure | None) -> None:
+    def _settle(
+        self,
+        position: int,
+        scores: tuple[Score, ...],
+        failure: Failure | None,
+        *,
+        reused: bool = False,
+    ) -> None:
         with self._lock:
             facts = self._facts.get(position, FileFacts())
-            self._outcomes[position] = Outcome(self.images[position].index, scores, failure, facts)
+            index = self.images[position].index
+            self._outcomes[position] = Outcome(index, scores, failure, facts, reused)
             self._open -= 1
             if self._open == 0 and not self.future.done():
                 self.future.set_result(self._answer())

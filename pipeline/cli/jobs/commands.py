@@ -72,17 +72,22 @@ def show_job(
     JOB is its name or its id.
     """
     from pipeline.queries.jobs import get_job
+    from pipeline.webhooks.rows import find_webhook
+    from pipeline.webhooks.standing import webhook_dict
 
     with reading(database_url) as connection:
         shown = get_job(connection, job)
         failures = count_by_code(connection, shown)
         by_label = count_by_label(connection, shown)
+        webhook = find_webhook(connection, shown.id)
         made = list(chunk_view.iterate_chunks(connection, shown.id)) if chunks else []
     if as_json:
-        parts = {"chunks": [chunk_view.chunk_dict(chunk) for chunk in made]} if chunks else {}
+        parts: dict[str, object] = {"webhook": webhook_dict(webhook)}
+        if chunks:
+            parts["chunks"] = [chunk_view.chunk_dict(chunk) for chunk in made]
         answer_json(job_view.as_dict(shown, failures, by_label) | parts)
         return
-    show_pairs(job_view.page(shown, failures, by_label))
+    show_pairs(job_view.page(shown, failures, by_label, webhook))
     if chunks:
         answer("")
         rows = map(chunk_view.chunk_row, made)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.jobs.tallies import COUNTED_AT_MOST
 from pipeline.cli.output import shown_rate, shown_time
+from pipeline.webhooks.standing import webhook_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from pipeline.records import Counts, Job
+    from pipeline.webhooks.standing import Webhook
 
     Tally = Mapping[str, int]
 
@@ -41,6 +43,8 @@ def summary_dict(job: Job) -> dict[str, object]:
         "notice": job.notice,
         "dispatch": str(job.dispatch),
         "counts": counts_dict(job.counts),
+        "reused": job.reused,
+        "skipped": job.skipped,
         "images_per_s": find_rate(job),
         "model": {
             "name": job.model_name,
@@ -89,7 +93,9 @@ def row(job: Job) -> list[str]:
     ]
 
 
-def page(job: Job, failures: Tally | None, labels: Tally | None) -> list[tuple[str, str]]:
+def page(
+    job: Job, failures: Tally | None, labels: Tally | None, webhook: Webhook | None
+) -> list[tuple[str, str]]:
     """Return the job as names with values, for a person; None: not counted."""
     return [
         ("job", job.handle if job.name is None else f"{job.name} ({job.public_id})"),
@@ -100,6 +106,7 @@ def page(job: Job, failures: Tally | None, labels: Tally | None) -> list[tuple[s
         ("created", shown_time(job.created_at)),
         *(("started", shown_time(moment)) for moment in [job.started_at] if moment),
         *(("finished", shown_time(moment)) for moment in [job.finished_at] if moment),
+        *(("webhook", webhook_sentence(one)) for one in [webhook] if one),
     ]
 
 
@@ -107,6 +114,8 @@ def outline(job: Job, failures: Tally | None, labels: Tally | None) -> list[tupl
     """Return what counts in a job: status, counts, failures by code, the top labels."""
     status = f"{job.status}: {job.reason}" if job.reason else str(job.status)
     lines = [("status", status), ("images", count_sentence(job.counts))]
+    lines += [("reused", f"{job.reused:,} of these took a known answer")] if job.reused else []
+    lines += [("skipped", f"{job.skipped:,} more that are known")] if job.skipped else []
     if job.notice:
         lines.append(("notice", job.notice))
     lines += _tally("failures", failures)

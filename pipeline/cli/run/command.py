@@ -12,6 +12,7 @@ from pipeline.cli.run.report import exit_code, say_next, show_report, stop_sente
 EPILOG = take.examples(
     "imagemill run photos/ --name holiday",
     "imagemill run shop.csv --uri-column path --id-column sku --name shop",
+    "imagemill run photos/ --skip-known",
     "imagemill run 'scans/**/*.png' --weights tuned.safetensors --labels labels.txt",
 )
 
@@ -19,6 +20,8 @@ EPILOG = take.examples(
 def run(
     sources: take.Sources,
     name: take.Name = None,
+    skip_known: take.SkipKnown = False,
+    reuse: take.Reuse = None,
     weights: take.WeightsName = None,
     labels: take.Labels = None,
     precision: take.ChosenPrecision = None,
@@ -29,6 +32,9 @@ def run(
     max_wait_ms: take.MaxWaitMs = None,
     loaders: take.Loaders = None,
     max_pixels: take.MaxPixels = None,
+    allow_private_hosts: take.AllowPrivateHosts = None,
+    allow_ports: take.AllowPorts = None,
+    schemes: take.Schemes = None,
     uri_column: take.UriColumn = None,
     id_column: take.IdColumn = None,
     include: take.Include = None,
@@ -54,9 +60,11 @@ def run(
                 sources,
                 name=name,
                 source_options=take.source_options(uri_column, id_column, include, exclude),
+                skip_known=skip_known,
                 on_storing=display.show_stored,
                 on_progress=display.update,
                 database_url=database_url,
+                reuse=reuse,
                 weights=weights,
                 labels=labels,
                 precision=precision,
@@ -67,6 +75,9 @@ def run(
                 max_wait_ms=max_wait_ms,
                 loaders=loaders,
                 max_pixels=max_pixels,
+                allow_private_hosts=allow_private_hosts,
+                allow_ports=allow_ports,
+                schemes=schemes,
             )
     except BaseException as error:
         job = error.job if isinstance(error, api.Interrupted) else display.job

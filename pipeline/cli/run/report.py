@@ -24,8 +24,15 @@ def show_report(report: RunReport, meter: Meter) -> None:
     job = report.job
     if report.was_complete:
         say(f"{job.handle} was complete already, so there was nothing to do")
+    say_known(job)
     head, *rest = outline(job, report.failures, job.histogram)
     show_pairs([("job", job.handle), head, rest[0], *_pace(report, meter), *rest[1:]])
+
+
+def say_known(job: Job) -> None:
+    """Say that nothing was left to do, if all that a job was given is known."""
+    if job.skipped and not job.counts.total:
+        say(f"all {job.skipped:,} images are known already, so there was nothing to do")
 
 
 def say_next(job: Job) -> None:

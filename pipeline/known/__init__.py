@@ -1,0 +1,1 @@
+"""Known: what was classified before, so that it need not be done again."""

@@ -129,8 +129,8 @@ def classified_rate(url: str) -> float:
         )
         assert connection.scalar(classified) == sum(number for _, number in rows)
     database.close()
-    seconds: float = rows[-1][0] - rows[0][0]
-    return sum(number for _, number in rows[1:]) / seconds
+    rate: float = sum(number for _, number in rows[1:]) / (rows[-1][0] - rows[0][0])
+    return rate
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ ARG PIP_INDEX_URL
 WORKDIR /source
 COPY pyproject.toml README.md ./
 RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-    print(*project['dependencies'], *project['optional-dependencies']['flower'], sep='\n')" \
+    extras = [project['optional-dependencies'][name] for name in ('flower', 's3', 'gs', 'az')]; \
+    print(*project['dependencies'], *sum(extras, []), sep='\n')" \
     > /requirements.txt
 COPY pipeline pipeline
 COPY workers workers

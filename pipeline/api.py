@@ -21,6 +21,7 @@ from pipeline.reports import Interrupted, RunReport, SubmitReport
 from pipeline.sources import SourceOptions, check_sources
 from pipeline.watching import watch
 from pipeline.webhooks.asking import check_webhook
+from pipeline.webhooks.rows import find_webhook
 
 __all__ = [
     "Interrupted",
@@ -154,7 +155,8 @@ def submit(
             return SubmitReport(stored.job, {})
         job = watch(database, stored.job.id, on_progress or _hear_nothing)
         with database.reading() as connection:
-            return SubmitReport(job, count_failures(connection, job.id))
+            told = find_webhook(connection, job.id)
+            return SubmitReport(job, count_failures(connection, job.id), told)
 
 
 def predictions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.records import Job
+from pipeline.webhooks.standing import Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class SubmitReport:
 
     job: Job
     failures: dict[str, int]
+    webhook: Webhook | None = None
 
 
 class Interrupted(KeyboardInterrupt):

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import s3fs  # type: ignore[import-untyped]
+import s3fs
 from services import MissingServiceError, Service, find_free_port
 from waiting import wait_for
 

@@ -122,7 +122,8 @@ def submit(
         return
     say_known(ended.job)
     if as_json:
-        answer_json(as_dict(ended.job, ended.failures, ended.job.histogram))
+        job = ended.job
+        answer_json(as_dict(job, ended.failures, job.histogram, ended.webhook))
     else:
         show_pairs(
             [("job", ended.job.handle), *outline(ended.job, ended.failures, ended.job.histogram)]

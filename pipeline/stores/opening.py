@@ -51,7 +51,7 @@ def _make(scheme: str, limits: FetchLimits) -> Store:
 
 
 def _make_filesystem(scheme: str, options: dict[str, Any]) -> Any:
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     try:
         # Our own cache knows better: fsspec's would outlive a change of the environment.

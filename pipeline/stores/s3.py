@@ -28,7 +28,7 @@ _PIECE = 2**18
 
 def s3_options(proxy: str | None) -> dict[str, Any]:
     """Return how s3fs is to connect; what the environment says of s3fs comes first."""
-    from fsspec.config import conf  # type: ignore[import-untyped]
+    from fsspec.config import conf
 
     ours = {
         "connect_timeout": _CONNECT_S,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 import pytest
 from s3_server import KEY, SECRET, Bucket
 

@@ -156,7 +156,8 @@ def test_its_words_are_a_command_of_ours(service: dict[str, Any]) -> None:
 def test_its_settings_exist_and_its_addresses_are_read(service: dict[str, Any]) -> None:
     fields = {f"IMAGEMILL_{name.upper()}" for name in Settings.model_fields}
     others = {"PGPASSWORD", "IMAGEMILL_FLOWER_PASSWORD"}
-    assert set(service["environment"]) <= fields | others
+    stores = {name for name in service["environment"] if name.startswith("AWS_")}
+    assert set(service["environment"]) <= fields | others | stores
     values = environment_of(service)
     given = {n.removeprefix("IMAGEMILL_").lower(): v for n, v in values.items() if n in fields}
     settings = Settings(**given)  # type: ignore[arg-type]

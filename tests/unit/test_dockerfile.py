@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -64,14 +65,17 @@ def test_the_requirements_come_before_the_code() -> None:
     assert "--no-deps" in installs[1]
 
 
-def test_the_requirements_are_those_of_the_project_and_of_flower(tmp_path: Path) -> None:
+def test_the_requirements_are_those_of_the_project_of_flower_and_of_the_stores(
+    tmp_path: Path,
+) -> None:
     (command,) = [command for command in arguments("RUN") if "tomllib" in command]
     here = command.replace("python ", f"{sys.executable} ", 1).replace("/req", f"{tmp_path}/req")
     subprocess.run(["sh", "-euc", here], cwd=_FOLDER, check=True)
     asked = (tmp_path / "requirements.txt").read_text().splitlines()
     about = project()["project"]
     assert isinstance(about, dict)
-    assert asked == [*about["dependencies"], *about["optional-dependencies"]["flower"]]
+    extras = [about["optional-dependencies"][name] for name in ("flower", "s3", "gs", "az")]
+    assert asked == [*about["dependencies"], *chain.from_iterable(extras)]
 
 
 def test_every_package_is_copied_and_nothing_that_the_build_does_not_see() -> None:

@@ -73,7 +73,6 @@ def show_job(
     """
     from pipeline.queries.jobs import get_job
     from pipeline.webhooks.rows import find_webhook
-    from pipeline.webhooks.standing import webhook_dict
 
     with reading(database_url) as connection:
         shown = get_job(connection, job)
@@ -82,10 +81,10 @@ def show_job(
         webhook = find_webhook(connection, shown.id)
         made = list(chunk_view.iterate_chunks(connection, shown.id)) if chunks else []
     if as_json:
-        parts: dict[str, object] = {"webhook": webhook_dict(webhook)}
+        told = job_view.as_dict(shown, failures, by_label, webhook)
         if chunks:
-            parts["chunks"] = [chunk_view.chunk_dict(chunk) for chunk in made]
-        answer_json(job_view.as_dict(shown, failures, by_label) | parts)
+            told["chunks"] = [chunk_view.chunk_dict(chunk) for chunk in made]
+        answer_json(told)
         return
     show_pairs(job_view.page(shown, failures, by_label, webhook))
     if chunks:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.jobs.tallies import COUNTED_AT_MOST
 from pipeline.cli.output import shown_rate, shown_time
-from pipeline.webhooks.standing import webhook_sentence
+from pipeline.webhooks.standing import webhook_dict, webhook_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,9 +28,12 @@ NUMBERS = frozenset({"total", "succeeded", "failed", "pending", "images/s"})
 _TOP_LABELS = 10
 
 
-def as_dict(job: Job, failures: Tally | None, labels: Tally | None) -> dict[str, object]:
+def as_dict(
+    job: Job, failures: Tally | None, labels: Tally | None, webhook: Webhook | None = None
+) -> dict[str, object]:
     """Return the job as ``jobs show --json`` and ``run --json`` print it; None: not counted."""
-    return {**summary_dict(job), "failures": failures, "labels": labels}
+    told = webhook_dict(webhook)
+    return {**summary_dict(job), "failures": failures, "labels": labels, "webhook": told}
 
 
 def summary_dict(job: Job) -> dict[str, object]:

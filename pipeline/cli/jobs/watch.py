@@ -26,6 +26,7 @@ def watch(job: JobKey, database_url: DatabaseUrl = None, as_json: AsJson = False
     failed or was cancelled.
     """
     from pipeline.queries.jobs import count_failures, get_job
+    from pipeline.webhooks.rows import find_webhook
 
     with existing(database_url) as database:
         with database.reading() as connection:
@@ -33,8 +34,9 @@ def watch(job: JobKey, database_url: DatabaseUrl = None, as_json: AsJson = False
         ended = _follow(database, watched)
         with database.reading() as connection:
             failures = count_failures(connection, ended.id)
+            webhook = find_webhook(connection, ended.id)
     if as_json:
-        answer_json(as_dict(ended, failures, ended.histogram))
+        answer_json(as_dict(ended, failures, ended.histogram, webhook))
     else:
         head, *rest = outline(ended, failures, ended.histogram)
         rate = [("images/s", shown_rate(rate)) for rate in [find_rate(ended)] if rate]

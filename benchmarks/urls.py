@@ -103,7 +103,7 @@ def download_rate(urls: list[str], port: int) -> float:
 
 
 def run_rate(uris: list[str], options: argparse.Namespace, port: int) -> float:
-    """Return the images/s that `run` classifies, from its first chunk's end to its last."""
+    """Return the images/s that `run` classifies, from its first claim to its last chunk's end."""
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(folder) / "pictures.txt"
         manifest.write_text("".join(f"{uri}\n" for uri in uris))
@@ -121,15 +121,13 @@ def run_rate(uris: list[str], options: argparse.Namespace, port: int) -> float:
 
 def classified_rate(url: str) -> float:
     database = open_database(url)
-    classified = sa.select(sa.func.count()).where(outcomes.c.code.is_(None))
+    good = sa.select(sa.func.count()).where(outcomes.c.code.is_(None))
+    span = sa.select(sa.func.min(chunks.c.started_at), sa.func.max(chunks.c.finished_at))
     with database.reading() as connection:
-        rows = sorted(
-            (row.finished_at.timestamp(), row.succeeded)
-            for row in connection.execute(sa.select(chunks.c.finished_at, chunks.c.succeeded))
-        )
-        assert connection.scalar(classified) == sum(number for _, number in rows)
+        number = connection.scalar(good) or 0
+        began, ended = connection.execute(span).one()
     database.close()
-    rate: float = sum(number for _, number in rows[1:]) / (rows[-1][0] - rows[0][0])
+    rate: float = number / (ended - began).total_seconds()
     return rate
 
 

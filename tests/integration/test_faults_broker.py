@@ -14,7 +14,7 @@ from cluster_fixtures import MakeCluster
 from cluster_worker import Worker
 from programs import PATIENCE_S
 from proxy import Proxy
-from redis import Redis
+from redis import Redis, ResponseError
 from redis_server import RedisServer
 from waiting import wait_for
 
@@ -128,6 +128,15 @@ def test_a_frozen_broker_holds_the_work_up_and_no_more(
     cluster.wait_until_queues_are_empty()
 
 
+def refuses_writes(server: RedisServer) -> bool:
+    try:
+        with server.client() as client:
+            client.set("any", 1, ex=1)
+    except ResponseError:
+        return True
+    return False
+
+
 @pytest.fixture(params=["memory", "disk"])
 def shortage(request: pytest.FixtureRequest, own_redis: RedisServer) -> Callable[[bool], None]:
     """A function that lets Redis be short of memory, or its disk be full, and ends it again."""
@@ -137,7 +146,12 @@ def shortage(request: pytest.FixtureRequest, own_redis: RedisServer) -> Callable
             client.config_set("maxmemory", "1" if full else "0")
 
     def limit_disk(full: bool) -> None:
-        own_redis.fill_disk() if full else own_redis.empty_disk()
+        if not full:
+            own_redis.empty_disk()
+            return
+        own_redis.fill_disk()
+        # Redis takes one more command before it finds out.
+        wait_for(lambda: refuses_writes(own_redis), PATIENCE_S, "a full disk")
 
     return {"memory": limit_memory, "disk": limit_disk}[request.param]
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pipeline.archives.broken import BrokenArchiveError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from pipeline.fetch.ranges import RangeFile
 
 #: A longer header is no header, but would have to be held in memory whole.
 _LONGEST_READ = 2**27
@@ -40,7 +38,7 @@ class ArchiveReader(io.BufferedReader):
     """An open archive as a file; it reads no more at once than a sound archive needs."""
 
     def __init__(self, archive: Opened) -> None:
-        super().__init__(_Raw(archive), archive.buffer_bytes)
+        super().__init__(_Raw(archive.size, archive.read_at), archive.buffer_bytes)
         self._size = archive.size
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -52,31 +50,8 @@ class ArchiveReader(io.BufferedReader):
         return super().read(size)
 
 
-class _Raw(io.RawIOBase):
-    def __init__(self, archive: Opened) -> None:
-        super().__init__()
-        self._archive = archive
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
+class _Raw(RangeFile):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        starts = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._archive.size}
-        if starts[whence] + offset < 0:
+        if self._find_place(offset, whence) < 0:
             raise BrokenArchiveError("it points to a place before its beginning")
-        self._position = starts[whence] + offset
-        return self._position
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer)
-        data = self._archive.read_at(self._position, len(view))
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        return super().seek(offset, whence)

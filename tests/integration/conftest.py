@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from pausing import Pause
 
 from pipeline import ledger
 from pipeline.database.database import Database
@@ -67,3 +68,11 @@ class Books:
 def books(database: Database) -> Books:
     """A hand on the rows of ``database``."""
     return Books(database)
+
+
+@pytest.fixture
+def race(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], Any], Callable[[], Any]], tuple[Any, Any]]:
+    """A function that runs two acts, the second against the first's open transaction."""
+    return Pause(database, monkeypatch).race

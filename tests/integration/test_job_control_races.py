@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from job_books import recount
-from pausing import Pause
 
 from pipeline import ledger, tables
 from pipeline.errors import JobError
@@ -31,12 +30,6 @@ if TYPE_CHECKING:
 def small(database: Database, submit_small: Callable[..., SmallJob]) -> SmallJob:
     """A job of eight images in chunks of four."""
     return submit_small(database, images=8, chunk_size=4)
-
-
-@pytest.fixture
-def race(database: Database, monkeypatch: pytest.MonkeyPatch) -> Race:
-    """A function that runs two acts, the second against the first's open transaction."""
-    return Pause(database, monkeypatch).race
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 from job_books import recount
-from pausing import Pause
 
 from pipeline import ledger, tables
 from pipeline.clock import from_now
@@ -36,12 +35,6 @@ def small(database: Database, books: Books, submit_small: Callable[..., SmallJob
     job = submit_small(database, images=8, chunk_size=4)
     books.change(tables.jobs, dispatch="broker")
     return job
-
-
-@pytest.fixture
-def race(database: Database, monkeypatch: pytest.MonkeyPatch) -> Race:
-    """A function that runs two acts, the second against the first's open transaction."""
-    return Pause(database, monkeypatch).race
 
 
 @pytest.fixture

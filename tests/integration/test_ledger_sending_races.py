@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 from job_books import recount
 from mutants import switch_off
-from pausing import Pause
 
 from pipeline import ledger, tables
 from pipeline.records import Counts
@@ -36,12 +35,6 @@ def small(database: Database, books: Books, submit_small: Callable[..., SmallJob
     job = submit_small(database, images=8, chunk_size=2)
     books.change(tables.jobs, dispatch="broker")
     return job
-
-
-@pytest.fixture
-def race(database: Database, monkeypatch: pytest.MonkeyPatch) -> Race:
-    """A function that runs two acts, the second against the first's open transaction."""
-    return Pause(database, monkeypatch).race
 
 
 def numbers(messages: list[Message]) -> list[int]:

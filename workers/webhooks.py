@@ -14,7 +14,7 @@ from pipeline.database.database import Database
 from pipeline.errors import DatabaseError
 from pipeline.failures import PictureError
 from pipeline.fetch.limits import limits_of
-from pipeline.outgoing.connector import explain, make_connector
+from pipeline.outgoing.connector import explain, make_session
 from pipeline.outgoing.policy import OutgoingPolicy
 from pipeline.outgoing.urls import read_url
 from pipeline.webhooks import delivery
@@ -75,13 +75,8 @@ class Webhooks:
         return len(tellings)
 
     async def _tell_all(self, tellings: list[Telling]) -> list[str | None]:
-        async with aiohttp.ClientSession(
-            connector=make_connector(self._policy, limit=_AT_ONCE, limit_per_host=_AT_ONCE),
-            timeout=aiohttp.ClientTimeout(total=_TRY_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-        ) as session:
+        timeout = aiohttp.ClientTimeout(total=_TRY_S)
+        async with make_session(self._policy, timeout, limit=_AT_ONCE) as session:
             return await asyncio.gather(*(self._tell(session, one) for one in tellings))
 
     async def _tell(self, session: aiohttp.ClientSession, telling: Telling) -> str | None:

@@ -16,7 +16,7 @@ from pipeline.fetch.answers import REDIRECTS, check_status, find_version
 from pipeline.fetch.bodies import Bodies
 from pipeline.fetch.hosts import Hosts
 from pipeline.fetch.limits import Fetched
-from pipeline.outgoing.connector import explain, make_connector
+from pipeline.outgoing.connector import explain, make_session
 from pipeline.outgoing.policy import OutgoingPolicy
 from pipeline.outgoing.urls import read_url
 from pipeline.records import FailureCode, FileFacts
@@ -45,15 +45,8 @@ class Web:
         self._hosts = Hosts(limits.host_downloads)
         self._under_way = asyncio.Semaphore(limits.downloads)
         self._bodies = Bodies(limits.max_bytes)
-        self._session = aiohttp.ClientSession(
-            connector=make_connector(self._policy, limit=0, limit_per_host=0),
-            timeout=aiohttp.ClientTimeout(None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_HEADERS,
-            auto_decompress=False,
-            trust_env=False,
-            read_bufsize=2**18,
-        )
+        timeout = aiohttp.ClientTimeout(None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
+        self._session = make_session(self._policy, timeout, headers=_HEADERS, read_bufsize=2**18)
 
     async def download(self, url: str) -> Fetched:
         """Return an image's bytes, and its ETag or Last-Modified.

@@ -52,9 +52,12 @@ class Arrivals:
             news = self._news.get()
             if news is None:
                 return
-            together = self._begin(news) if isinstance(news, Piece) else self._gather(news)
-            if together:
-                yield together
+            if isinstance(news, Arrival):
+                yield self._gather(news)
+            elif news.far:
+                self._download(self._arrive(news))
+            else:
+                yield self._arrive(news)
 
     def _take_pieces(self) -> None:
         while True:
@@ -70,23 +73,18 @@ class Arrivals:
             self._taking = True
             self._may_take.release()
 
-    def _begin(self, piece: Piece) -> list[Arrival]:
-        """Start the downloads of a piece, and return the images of it that are near."""
+    def _arrive(self, piece: Piece) -> list[Arrival]:
         self._taking = False
-        near = []
-        for place, uri in enumerate(piece.uris):
-            arrival = Arrival((piece.id, place), uri, piece.reuse)
-            if self._decoder.is_far(uri):
-                self._download(arrival)
-            else:
-                near.append(arrival)
-        return near
+        return [
+            Arrival((piece.id, place), uri, piece.reuse) for place, uri in enumerate(piece.uris)
+        ]
 
-    def _download(self, arrival: Arrival) -> None:
+    def _download(self, arrivals: list[Arrival]) -> None:
         if self._downloads is None:
             self._downloads = self._decoder.start_downloads(self._hear)
-        self._under_way[arrival.key] = arrival
-        self._downloads.start(arrival.key, arrival.uri)
+        for arrival in arrivals:
+            self._under_way[arrival.key] = arrival
+            self._downloads.start(arrival.key, arrival.uri)
 
     def _hear(self, key: Key, got: Got) -> None:
         begun = self._under_way[key]

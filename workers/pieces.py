@@ -16,10 +16,14 @@ Key = tuple[int, int]
 
 
 class Piece(NamedTuple):
-    """A few images for one loader process; ``reuse``: whose answers they may take."""
+    """A few images for one loader process; ``reuse``: whose answers they may take.
+
+    ``far``: they are downloaded before they are decoded, all of them or none.
+    """
 
     id: int
     uris: tuple[str, ...]
+    far: bool
     reuse: Reuse | None = None
 
 

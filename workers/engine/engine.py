@@ -58,7 +58,7 @@ class EngineOptions:
 
     @property
     def far_room(self) -> int:
-        """Images beside those that are under way or wait for a turn to be downloaded."""
+        """Images that may be with the loader processes beside those, to be downloaded."""
         return self.loaders * self.downloads
 
 
@@ -257,7 +257,7 @@ class Engine:
         for number, work in self._backlog.send_out(room, self.options.far_room - far):
             self._given += len(work.positions)
             uris = tuple(work.request.images[position].uri for position in work.positions)
-            self._loader.put(Piece(number, uris, work.request.reuse))
+            self._loader.put(Piece(number, uris, work.far, work.request.reuse))
 
     def _recycle(self) -> None:
         """Replace the loader processes, once nothing is out: what they leaked goes with them."""

@@ -22,7 +22,8 @@ def switch_off(monkeypatch: pytest.MonkeyPatch, name: str, rules: Mapping[str, s
         source = source.replace(rule, instead)
     before = {**vars(module)}
     # In the module itself: what a test replaces there is replaced in the mutant, too.
-    exec(compile(source, f"{module.__file__} (mutant)", "exec"), vars(module))
+    # A name in angle brackets: coverage looks for the text of any other.
+    exec(compile(source, f"<mutant of {name}>", "exec"), vars(module))
     mutant = {**vars(module)}
     vars(module).update(before)
     for key, value in before.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, Unpack
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     top_k: int = Field(default=5, ge=1, le=1000)
     #: ``auto`` (CUDA when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
     device: str = Field(default="auto", pattern=r"^(auto|all|cpu|cuda(:\d+)?)$")
+    #: What computes: ``torch`` or ``openvino``; unset: what is fastest on the device.
+    engine: Literal["torch", "openvino"] | None = None
     #: Images in one forward pass at most; unset: what suits the device.
     max_batch: int | None = Field(default=None, ge=1, le=4096)
     #: How long a batch that is not full waits for more, from its first image on.
@@ -144,6 +146,7 @@ class Options(TypedDict, total=False):
     precision: Precision | str | None
     top_k: int | None
     device: str | None
+    engine: str | None
     max_batch: int | None
     max_wait_ms: float | None
     loaders: int | None

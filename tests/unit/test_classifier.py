@@ -17,7 +17,8 @@ from torchvision.models import mobilenet_v2
 
 from pipeline.errors import WeightsError
 from pipeline.records import Precision
-from workers.classifier import Classifier, fold_batch_norms
+from workers.classifier.folding import fold_batch_norms
+from workers.classifier.torch_classifier import TorchClassifier
 from workers.labels import imagenet_labels
 from workers.weights import download_weights, file_sha256, find_weights, load_model
 
@@ -55,21 +56,23 @@ def snippet(model: nn.Module, images: Tensor, top_k: int) -> tuple[Tensor, Tenso
 @pytest.mark.parametrize("precision", [Precision.EXACT, Precision.AUTO])
 def test_answers_and_scores_are_the_sources_own(precision: Precision) -> None:
     indexes, scores = snippet(lively_model(), pixels(), 5)
-    found_indexes, found_scores = Classifier(lively_model(), precision, CPU).classify(pixels(), 5)
+    found_indexes, found_scores = TorchClassifier(lively_model(), precision, CPU).classify(
+        pixels(), 5
+    )
     assert found_indexes == indexes.tolist()
     assert (torch.tensor(found_scores) - scores).abs().max() <= 1e-5
 
 
 def test_fast_is_near_and_says_in_which_numbers_it_computes() -> None:
     _, scores = snippet(lively_model(), pixels(), 5)
-    classifier = Classifier(lively_model(), Precision.FAST, CPU)
+    classifier = TorchClassifier(lively_model(), Precision.FAST, CPU)
     _, found = classifier.classify(pixels(), 5)
     assert (torch.tensor(found) - scores).abs().max() < 0.05
     assert classifier.name in ("torch-bfloat16", "torch-float32")
 
 
 def test_top_k_is_cut_to_the_number_of_classes() -> None:
-    indexes, _ = Classifier(lively_model(3), Precision.AUTO, CPU).classify(pixels(1), 5)
+    indexes, _ = TorchClassifier(lively_model(3), Precision.AUTO, CPU).classify(pixels(1), 5)
     assert sorted(indexes[0]) == [0, 1, 2]
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pipeline.errors import EngineError
 from pipeline.records import ImageRef, Provenance
 from workers.batcher import Batcher
+from workers.classifier import Classifier
 from workers.decoder import Reuse
 from workers.engine.backlog import Backlog
-from workers.engine.forward import Forward, TensorClassifier, Ticket
+from workers.engine.forward import Forward, Ticket
 from workers.engine.requests import Answer, Request
 from workers.loader import Loader
 from workers.pieces import DecodedImages, ImageDecoder, Piece
@@ -71,7 +72,7 @@ class Engine:
 
     def __init__(
         self,
-        classifier: TensorClassifier,
+        classifier: Classifier,
         decoder: ImageDecoder,
         options: EngineOptions,
         origin: Provenance = Provenance(),

@@ -7,17 +7,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pipeline.records import Failure, FailureCode, Score
 from workers.batcher import Batcher
+from workers.classifier import Classifier, Found
 from workers.engine.requests import Request
-
-#: Class indexes and scores, a row for each image, best first.
-Found = tuple[list[list[int]], list[list[float]]]
 
 
 class Ticket(NamedTuple):
@@ -26,14 +24,6 @@ class Ticket(NamedTuple):
     request: Request
     position: int
     pixels: Tensor
-
-
-class TensorClassifier(Protocol):
-    """What a forward thread needs of a classifier."""
-
-    def classify(self, pixels: Tensor, top_k: int) -> Found:
-        """Return class indexes and scores of uint8 pixels (n, 224, 224, 3), best first."""
-        ...
 
 
 class Forward:
@@ -45,7 +35,7 @@ class Forward:
 
     def __init__(
         self,
-        classifier: TensorClassifier,
+        classifier: Classifier,
         batcher: Batcher[Ticket],
         streams: int,
         on_done: Callable[[Sequence[Ticket]], None],

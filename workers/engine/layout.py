@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.fetch.limits import limits_of
 from pipeline.known.answers import KnownAnswers
 from pipeline.records import Provenance
-from workers.classifier import Classifier, pick_device
+from workers.classifier.making import NamedClassifier, list_engines, make_classifier
 from workers.decoder import Decoder
 from workers.engine.engine import Engine, EngineOptions
 from workers.memory import allow_many_files, keep_memory
@@ -33,7 +33,8 @@ def start_engine(weights: Path, settings: Settings, *, reuse: bool = True) -> En
     keep_memory()
     allow_many_files()
     device = find_device(settings.device)
-    classifier = Classifier(load_model(weights), settings.precision, device)
+    options = plan_layout(device, settings)
+    classifier = _make_classifier(weights, settings, device, options.streams)
     known = KnownAnswers(settings.database_url) if reuse else None
     decoder = Decoder(settings.precision, settings.max_pixels, limits_of(settings), known)
     origin = Provenance(
@@ -41,7 +42,14 @@ def start_engine(weights: Path, settings: Settings, *, reuse: bool = True) -> En
         device=str(device),
         versions={name: version(name) for name in _LIBRARIES},
     )
-    return Engine(classifier, decoder, plan_layout(device, settings), origin)
+    return Engine(classifier, decoder, options, origin)
+
+
+def _make_classifier(
+    weights: Path, settings: Settings, device: torch.device, streams: int
+) -> NamedClassifier:
+    engine = settings.engine or list_engines(settings.precision, device)[0]
+    return make_classifier(load_model(weights), settings.precision, device, engine, streams)
 
 
 def plan_layout(device: torch.device, settings: Settings) -> EngineOptions:
@@ -74,6 +82,13 @@ def find_device(name: str) -> torch.device:
             f"--device {name}: this machine has {found} CUDA devices; try --device cpu"
         )
     return device
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the torch device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
 
 
 def count_cores() -> int:

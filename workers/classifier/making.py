@@ -1,0 +1,51 @@
+"""Makes the classifier of a model: which library computes it, on which device, in which numbers."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Literal, Protocol
+
+import torch
+from torch import nn
+
+from pipeline.records import Precision
+from workers.classifier.classifier import Classifier
+from workers.classifier.torch_classifier import TorchClassifier
+
+
+class NamedClassifier(Classifier, Protocol):
+    """A classifier that says what computes."""
+
+    @property
+    def name(self) -> str:
+        """For a chunk's provenance: ``torch-float32`` and the like."""
+        ...
+
+
+#: What computes a forward pass.
+EngineName = Literal["torch", "openvino"]
+
+
+def make_classifier(
+    model: nn.Module, precision: Precision, device: torch.device, engine: EngineName, streams: int
+) -> NamedClassifier:
+    """Return what computes ``model`` (float32, in evaluation mode; it may be changed).
+
+    ``streams`` is how many threads call it at once. ``engine`` is one of ``list_engines``.
+    """
+    if engine == "openvino":
+        # Imported here: it is not everywhere, and nobody else needs it.
+        from workers.classifier.openvino_classifier import OpenVinoClassifier
+
+        return OpenVinoClassifier(model, precision, streams)
+    return TorchClassifier(model, precision, device)
+
+
+def list_engines(precision: Precision, device: torch.device) -> tuple[EngineName, ...]:
+    """Return what can compute here, the one that is mostly faster first.
+
+    OpenVINO is the CPU's, where it is installed; ``exact`` is the source's own library.
+    """
+    if device.type == "cpu" and precision is not Precision.EXACT and find_spec("openvino"):
+        return ("openvino", "torch")
+    return ("torch",)

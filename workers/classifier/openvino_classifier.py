@@ -1,0 +1,85 @@
+"""OpenVINO's classifier: the CPU's, in float32, or for ``fast`` in bfloat16."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+import torch
+from torch import Tensor, nn
+
+from pipeline.records import Precision
+from workers.classifier.classifier import Found
+from workers.classifier.numbers import compute_dtype
+from workers.classifier.openvino_graph import build_graph
+
+#: OpenVINO's names of the numbers that we compute in.
+_HINTS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+
+
+class OpenVinoClassifier:
+    """MobileNet v2 with one graph for each size of batch: fixed shapes are the fastest.
+
+    ``streams`` threads call it at once, and each keeps one core busy.
+    """
+
+    def __init__(self, model: nn.Module, precision: Precision, streams: int) -> None:
+        self._model = model
+        self._dtype = compute_dtype(precision, torch.device("cpu"))
+        self._options = {
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": streams,
+            "INFERENCE_PRECISION_HINT": _HINTS[self._dtype],
+            # The loader processes work on the same cores, and move as the scheduler wants.
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._core = ov.Core()
+        self._compiled: dict[int, Any] = {}
+        self._compiling = threading.Lock()
+        self._own = threading.local()
+
+    @property
+    def name(self) -> str:
+        """``openvino-float32`` or ``openvino-bfloat16``."""
+        return f"openvino-{str(self._dtype).removeprefix('torch.')}"
+
+    def classify(self, pixels: Tensor, top_k: int) -> Found:
+        """Return class indexes and softmax scores of uint8 pixels (n, 224, 224, 3), best first."""
+        images: npt.NDArray[np.uint8] = pixels.numpy()
+        # A copy: the output belongs to the request, which is used again.
+        parts = [self._infer(images[start:stop]) for start, stop in _split(len(images))]
+        scores = torch.from_numpy(np.concatenate(parts))
+        best, indexes = scores.topk(min(top_k, scores.shape[1]))
+        return indexes.tolist(), best.tolist()
+
+    def _infer(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        found: npt.NDArray[np.float32] = self._request(len(images)).infer([images])[0]
+        return found
+
+    def _request(self, size: int) -> Any:
+        """Return this thread's own request: one request computes one batch at a time."""
+        requests: dict[int, Any] = self._own.__dict__.setdefault("requests", {})
+        if size not in requests:
+            requests[size] = self._compile(size).create_infer_request()
+        return requests[size]
+
+    def _compile(self, size: int) -> Any:
+        with self._compiling:
+            if size not in self._compiled:
+                graph = build_graph(self._model, size)
+                self._compiled[size] = self._core.compile_model(graph, "CPU", self._options)
+            return self._compiled[size]
+
+
+def _split(count: int) -> list[tuple[int, int]]:
+    """Cut a batch into sizes that are powers of two, so that few graphs are made: 13 is 8, 4, 1."""
+    parts, start = [], 0
+    while start < count:
+        size = 1 << ((count - start).bit_length() - 1)
+        parts.append((start, start + size))
+        start += size
+    return parts

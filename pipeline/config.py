@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     max_wait_ms: float = Field(default=20.0, ge=0, le=60_000)
     #: Loader processes; unset: what suits the machine.
     loaders: int | None = Field(default=None, ge=1, le=256)
+    #: Images that one loader process takes at once; unset: what suits the machine.
+    piece: int | None = Field(default=None, ge=1, le=1024)
     #: Images in one chunk; unset: 64 in `run`, 256 in `submit`.
     chunk_size: int | None = Field(default=None, ge=1, le=10_000)
     #: Width x height of a picture at most (twice Pillow's own warning limit).
@@ -150,6 +152,7 @@ class Options(TypedDict, total=False):
     max_batch: int | None
     max_wait_ms: float | None
     loaders: int | None
+    piece: int | None
     chunk_size: int | None
     max_pixels: int | None
     max_bytes: int | None

@@ -22,10 +22,11 @@ ARG PIP_INDEX_URL
 LABEL org.opencontainers.image.title="imagemill" \
       org.opencontainers.image.description="Bulk image classification with MobileNet v2: every picture answered, nothing lost, all of it in SQL"
 
-# A number, so that everybody can see that it is not root; TORCH_HOME is also another user's, whom
-# compose may choose.
+# A number, so that everybody can see that it is not root; what is kept may also be another user's,
+# whom compose may choose.
 RUN useradd --uid=10001 --user-group --no-create-home --home-dir=/var/lib/imagemill imagemill \
-    && install --directory --mode=1777 --owner=10001 /var/lib/imagemill /var/lib/imagemill/torch
+    && install --directory --mode=1777 --owner=10001 /var/lib/imagemill \
+       /var/lib/imagemill/torch /var/lib/imagemill/cache
 
 # Before the code: this layer is made again when the requirements change, and only then.
 COPY --from=wheel /requirements.txt /requirements.txt
@@ -36,6 +37,7 @@ RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
 
 ENV HOME=/var/lib/imagemill \
     TORCH_HOME=/var/lib/imagemill/torch \
+    XDG_CACHE_HOME=/var/lib/imagemill/cache \
     PYTHONUNBUFFERED=1
 WORKDIR /var/lib/imagemill
 USER 10001:10001

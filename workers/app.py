@@ -57,18 +57,24 @@ def make_app(settings: Settings, start_engine: StartEngine | None = None) -> Cel
 def _start(app: Celery, settings: Settings, start_engine: StartEngine | None) -> None:
     """Become a worker: called once, in the process that will carry chunks."""
     # Only here: torch takes seconds to import.
+    from workers.classifier.making import list_engines
+    from workers.devices import find_device
     from workers.engine import layout
     from workers.memory import keep_memory
+    from workers.processes import warm_up
     from workers.specs import SUBMIT_CHUNK
+    from workers.tuning.choosing import usual_batch
     from workers.worker import Worker
 
     # Before there are threads: glibc gives each an arena of its own, and they would keep it.
     keep_memory()
-    device = layout.find_device(settings.device)
+    device = find_device(settings.device)
     in_hand = app.conf.worker_concurrency * SUBMIT_CHUNK
-    _check_fill(in_hand, layout.plan_layout(device, settings).max_batch)
+    _check_fill(in_hand, settings.max_batch or usual_batch(on_gpu=device.type == "cuda"))
+    warm_up()
     worker = Worker(settings, app, start_engine or layout.start_engine)
-    worker.metrics.describe(str(device), "torch", version("imagemill"))
+    engine = settings.engine or list_engines(settings.precision, device)[0]
+    worker.metrics.describe(str(device), engine, version("imagemill"))
     worker.start()
 
     def carry(*fields: object) -> None:

@@ -13,20 +13,10 @@ from torch.nn.functional import interpolate
 from pipeline.pictures.guard import guarding
 from pipeline.pictures.pictures import load_picture, open_picture, orientation, to_rgb, upright
 from pipeline.records import Precision
+from workers.geometry import CROP, centre, crop_start, resized_size
 
 #: uint8 RGB of shape (height, width, 3).
 Pixels = npt.NDArray[np.uint8]
-
-#: Stored with every model: it grows when the same file would give other pixels than before.
-PREPROCESSING = "2"
-
-#: The source's transform: the shorter side becomes RESIZE, then the centre CROP x CROP is cut.
-RESIZE = 256
-CROP = 224
-
-#: A strip longer than this is cut to its centre before it is resized: whole, a picture of
-#: 1 x 100,000,000 pixels would become one of 256 x 25,600,000,000.
-_LONGEST_ASPECT = 16
 
 #: A JPEG is decoded at a half, a quarter or an eighth of its size as long as its shorter side
 #: stays this long. `auto` keeps its answers so; what is gained below changes one in a hundred.
@@ -49,10 +39,10 @@ def _like_the_source(picture: Image.Image) -> Tensor:
     """Apply torchvision's Resize(256) and CenterCrop(224) for PIL images, to the pixel."""
     load_picture(picture)
     with guarding():
-        image = picture.crop(_centre(*picture.size)).convert("RGB")
-    width, height = _resized(image.width, image.height)
+        image = picture.crop(centre(*picture.size)).convert("RGB")
+    width, height = resized_size(image.width, image.height)
     image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = _crop_start(width), _crop_start(height)
+    left, top = crop_start(width), crop_start(height)
     cropped = image.crop((left, top, left + CROP, top + CROP))
     return torch.from_numpy(np.array(cropped))
 
@@ -96,30 +86,12 @@ def _turned(array: Pixels, orientation: int) -> Pixels:
 
 def _resize_and_crop(array: Pixels) -> Tensor:
     """Resize with torch's antialiased bilinear filter on uint8, then cut the centre."""
-    left, top, right, bottom = _centre(array.shape[1], array.shape[0])
+    left, top, right, bottom = centre(array.shape[1], array.shape[0])
     # In this order torch sees channels_last, and leaves it so: it takes half the time.
     planes = torch.from_numpy(array[top:bottom, left:right]).unsqueeze(0).permute(0, 3, 1, 2)
-    new_width, new_height = _resized(right - left, bottom - top)
+    new_width, new_height = resized_size(right - left, bottom - top)
     size = (new_height, new_width)
     resized = interpolate(planes, size, mode="bilinear", antialias=True, align_corners=False)
-    left, top = _crop_start(new_width), _crop_start(new_height)
+    left, top = crop_start(new_width), crop_start(new_height)
     cropped = resized[0, :, top : top + CROP, left : left + CROP]
     return cropped.permute(1, 2, 0).contiguous()
-
-
-def _centre(width: int, height: int) -> tuple[int, int, int, int]:
-    """Return the box that remains of a picture: all of it, unless it is a very long strip."""
-    longest = _LONGEST_ASPECT * min(width, height)
-    left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
-    return left, top, min(width, left + longest), min(height, top + longest)
-
-
-def _resized(width: int, height: int) -> tuple[int, int]:
-    """Return the size that torchvision's Resize(256) gives: the longer side is cut, not rounded."""
-    if width <= height:
-        return RESIZE, int(RESIZE * height / width)
-    return int(RESIZE * width / height), RESIZE
-
-
-def _crop_start(length: int) -> int:
-    return round((length - CROP) / 2.0)

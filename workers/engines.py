@@ -15,7 +15,7 @@ from pipeline.config import Settings
 from pipeline.errors import EngineError, WeightsError
 from pipeline.records import JobRules, Precision
 from workers.absence import Absent
-from workers.decode import PREPROCESSING
+from workers.identity import PREPROCESSING
 from workers.processing import ImageEngine
 from workers.watch.vitals import Problem
 from workers.weights import find_by_sha256

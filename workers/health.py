@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torchvision
 
-from workers.engine.layout import find_device
+from workers.devices import find_device
 
 
 def describe_torch() -> str:

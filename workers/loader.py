@@ -117,8 +117,7 @@ class Loader:
     def _run(self) -> None:
         try:
             for images in self._live():
-                # A copy: what came is shared memory, with a file descriptor each time.
-                self._on_images(self, images._replace(pixels=images.pixels.clone()))
+                self._on_images(self, images.clone())
         except Exception as error:
             # A dead process surfaces as RuntimeError, or as whatever its half-sent piece raises.
             self._on_broken(self, error)
@@ -150,16 +149,20 @@ class _Pieces(IterableDataset[DecodedImages]):
             yield self._decode(together, process)
 
     def _decode(self, together: Sequence[Arrival], process: int) -> DecodedImages:
-        notes, pixels = [], []
+        notes, pixels, jpegs = [], [], []
         for arrival in together:
             with self._slots.working(process, *arrival.key):
                 image = self._decode_one(arrival)
             times = (image.read_ms, image.decode_ms)
-            notes.append(ImageNote(image.failure, image.facts, *times, image.scores))
+            jpeg = image.jpeg.note if image.jpeg else None
+            notes.append(ImageNote(image.failure, image.facts, *times, image.scores, jpeg))
             if image.pixels is not None:
                 pixels.append(image.pixels)
+            if image.jpeg:
+                jpegs.append(image.jpeg.data)
         keys = tuple(arrival.key for arrival in together)
-        return DecodedImages(keys, tuple(notes), _stacked(pixels))
+        files = torch.cat(jpegs) if jpegs else None
+        return DecodedImages(keys, tuple(notes), _stacked(pixels), files)
 
     def _decode_one(self, arrival: Arrival) -> Decoded:
         if arrival.got is None:

@@ -23,10 +23,13 @@ from pipeline.records import Dispatch, Job, JobRules, JobStatus
 from pipeline.reports import Interrupted, RunReport
 from pipeline.sources import SourceOptions, read_sources
 from pipeline.storage.deletion import delete_job
-from workers.engine.layout import find_device, start_engine
-from workers.runner import LocalRunner
+from workers.devices import check_device
+from workers.processes import warm_up
 from workers.specs import RUN_CHUNK, check_same, find_known, make_spec
 from workers.weights import Weights, find_weights
+
+#: Images from which on a few seconds are well spent on finding the best layout of the engine.
+_LARGE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def run_here(run: LocalRun) -> RunReport:
     and whatever the weights, the sources or the database have to say.
     """
     started = time.perf_counter()
-    find_device(run.settings.device)
+    check_device(run.settings.device)
     weights = find_weights(run.settings.weights, run.settings.labels)
     spec = make_spec(
         run.settings,
@@ -64,6 +67,7 @@ def run_here(run: LocalRun) -> RunReport:
     )
     with ExitStack() as held:
         found = _hold_by_name(run, held)
+        warm_up()
         if found is None:
             references = read_sources(
                 run.sources, run.source_options, run.stdin, limits_of(run.settings)
@@ -114,12 +118,17 @@ def _check_goes_on(job: Job) -> None:
 
 
 def _carry(run: LocalRun, job: Job, weights: Weights) -> None:
+    # Here, while the fork server does the same: they import torch, which takes a second.
+    from workers.engine.layout import start_engine
+    from workers.runner import LocalRunner
+
     rules = _read_rules(run.database, job)
     # The lock is ours: whoever held these leases is dead.
     ledger.free_leases(run.database, job.id)
     ticker = _Ticker(run, job)
+    is_large = job.counts.pending >= _LARGE
     try:
-        with closing(start_engine(weights.path, run.settings)) as engine:
+        with closing(start_engine(weights.path, run.settings, measure=is_large)) as engine:
             runner = LocalRunner(run.database, job.id, rules, engine, run.settings.lease_s)
             runner.run(run.settings.chunk_size or RUN_CHUNK, ticker.tick)
     except KeyboardInterrupt:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from pipeline.fetch.downloads import Downloads, Got
 from pipeline.records import Failure, FileFacts, Score
 from workers.decoder import Decoded, Reuse
+from workers.jpegs import Jpeg, JpegNote
 
 #: One image of those that are out: its piece, and its place in it.
 Key = tuple[int, int]
@@ -30,7 +32,8 @@ class Piece(NamedTuple):
 class ImageNote(NamedTuple):
     """What is known of one image beside its pixels; times in ms.
 
-    With ``scores`` it needs no model: bytes like its own were classified before.
+    With ``scores`` it needs no model: bytes like its own were classified before. With ``jpeg`` it
+    is decoded by a GPU.
     """
 
     failure: Failure | None
@@ -38,14 +41,37 @@ class ImageNote(NamedTuple):
     read_ms: float
     decode_ms: float
     scores: tuple[Score, ...] = ()
+    jpeg: JpegNote | None = None
 
 
 class DecodedImages(NamedTuple):
-    """Images of any pieces, and the pixels of those that need the model: uint8 (n, 224, 224, 3)."""
+    """Images of any pieces, and the pixels of those that need the model: uint8 (n, 224, 224, 3).
+
+    ``jpegs``: the bytes of those that a GPU decodes, uint8, one file behind the other.
+    """
 
     keys: tuple[Key, ...]
     notes: tuple[ImageNote, ...]
     pixels: Tensor
+    jpegs: Tensor | None = None
+
+    def clone(self) -> DecodedImages:
+        """Copy what came in shared memory, which costs a file descriptor as long as it lives."""
+        jpegs = None if self.jpegs is None else self.jpegs.clone()
+        return self._replace(pixels=self.pixels.clone(), jpegs=jpegs)
+
+    def pictures(self) -> Iterator[Tensor | Jpeg | None]:
+        """Yield the pixels (224, 224, 3) or the JPEG of each image, None of one without."""
+        lengths = [note.jpeg.length for note in self.notes if note.jpeg]
+        files = iter(() if self.jpegs is None else torch.split(self.jpegs, lengths))
+        rows = iter(self.pixels)
+        for note in self.notes:
+            if note.failure or note.scores:
+                yield None
+            elif note.jpeg:
+                yield Jpeg(next(files), note.jpeg)
+            else:
+                yield next(rows)
 
 
 class ImageDecoder(Protocol):

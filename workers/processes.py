@@ -73,6 +73,13 @@ class _Process(ForkServerProcess):
         return context.start(process_obj)
 
 
+def warm_up() -> None:
+    """Start the fork server, which imports torch while the caller still does other things."""
+    with _starting, _hidden_main(), _interrupts_held_back():
+        forkserver.set_forkserver_preload(_PRELOAD)
+        forkserver.ensure_running()
+
+
 def is_alive(pid: int) -> bool:
     """Tell whether a loader process lives; the fork server reaps the dead, so none is a zombie."""
     try:

@@ -6,16 +6,19 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from pipeline.config import Settings
 from pipeline.errors import SourceError
 from pipeline.fetch.limits import limits_of
 from pipeline.records import ImageRef, ImageResult, Outcome, Prediction, Reference
 from pipeline.sources import SourceOptions, read_sources
-from workers.engine.engine import Engine
-from workers.engine.layout import find_device, start_engine
+from workers.devices import check_device
+from workers.processes import warm_up
 from workers.weights import find_weights
+
+if TYPE_CHECKING:
+    from workers.engine.engine import Engine
 
 #: Images that the engine is given at once, where no chunk size was set.
 _CHUNK = 64
@@ -37,9 +40,12 @@ def classify_sources(
     first = list(islice(references, _size(settings)))
     if not first:
         raise SourceError("no images at all; check the sources, --include and --exclude")
-    find_device(settings.device)
+    check_device(settings.device)
     weights = find_weights(settings.weights, settings.labels)
-    with closing(start_engine(weights.path, settings, reuse=False)) as engine:
+    warm_up()
+    from workers.engine.layout import start_engine  # it imports torch, which takes a second
+
+    with closing(start_engine(weights.path, settings, reuse=False, measure=False)) as engine:
         chunks = _chunks(first, references, _size(settings))
         for reference, outcome in _classified(engine, chunks, settings):
             yield _result(reference, outcome, weights.labels)

@@ -9,7 +9,8 @@ from pipeline.fetch.limits import limits_of
 from pipeline.known.images import KnownImages
 from pipeline.records import Dispatch, Job, JobSpec, Priority
 from pipeline.sources import SourceOptions, list_folder_sources, sources_hash
-from workers.weights import Weights, identify
+from workers.identity import identify
+from workers.weights import Weights
 
 #: Images in one chunk, where nothing was set. A broker's message costs more than a local claim.
 RUN_CHUNK, SUBMIT_CHUNK = 64, 256

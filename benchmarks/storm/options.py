@@ -50,6 +50,7 @@ class Options:
             "SWEEP_S": self.sweep_s,
             "RESEND_S": self.resend_s,
             "DRAIN_S": self.drain_s,
+            "TUNE": "false",
         }
         added = {f"IMAGEMILL_{name}": str(value) for name, value in settings.items()}
         own = {"XDG_DATA_HOME": str(self.folder / "data"), MARK: self.mark}

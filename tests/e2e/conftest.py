@@ -34,7 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(folder: Path) -> dict[str, str]:
     """The environment of every command: this machine's, without its user's settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("IMAGEMILL_")}
-    home = {name: str(folder / "home") for name in ("HOME", "XDG_DATA_HOME", "TORCH_HOME")}
+    names = ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "TORCH_HOME")
+    home = {name: str(folder / "home") for name in names} | {"IMAGEMILL_TUNE": "false"}
     url = f"sqlite:///{folder / 'imagemill.db'}"
     upgrade_database(url)  # A read of a database that is not there is refused.
     return kept | home | {"IMAGEMILL_DATABASE_URL": url}

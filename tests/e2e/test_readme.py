@@ -68,7 +68,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(folder: Path, redis_server: RedisServer) -> Iterator[dict[str, str]]:
     """The README's own set-up: an embedded database, and a worker beside it."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("IMAGEMILL_")}
-    home = {name: str(folder / "home") for name in ("HOME", "XDG_DATA_HOME", "TORCH_HOME")}
+    names = ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "TORCH_HOME")
+    home = {name: str(folder / "home") for name in names}
     path = {"PATH": f"{Path(COMMAND).parent}:{kept['PATH']}"}
     broker = {"IMAGEMILL_BROKER_URL": redis_server.url_at(redis_server.port, 62)}
     made = kept | home | path | broker

@@ -14,8 +14,8 @@ from pipeline.config import Settings, load_settings
 from pipeline.errors import EngineError
 from pipeline.records import JobRules, Precision, StoredModel
 from workers.absence import Absent, check_folders
-from workers.decode import PREPROCESSING
 from workers.engines import Engines
+from workers.identity import PREPROCESSING
 from workers.weights import DEMO, file_sha256
 
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision import transforms
-from torchvision.models import mobilenet_v2
+from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from pipeline.errors import WeightsError
 from pipeline.records import Precision
 from workers.classifier.folding import fold_batch_norms
+from workers.classifier.module import build_module
 from workers.classifier.torch_classifier import TorchClassifier
-from workers.labels import imagenet_labels
-from workers.weights import download_weights, file_sha256, find_weights, load_model
+from workers.weights import download_weights, file_sha256, find_weights, read_state
+from workers.weights.labels import imagenet_labels
+from workers.weights.published import cached_path
 
 CPU = torch.device("cpu")
 
@@ -113,7 +118,7 @@ def test_a_state_dict_with_its_labels_is_taken(tmp_path: Path, suffix: str) -> N
     assert found.name == "birds"
     assert found.labels == ("a", "b", "c", "d é")
     assert found.sha256 == file_sha256(path)
-    assert load_model(path)(torch.rand(1, 3, 224, 224)).shape == (1, 4)
+    assert build_module(read_state(path))(torch.rand(1, 3, 224, 224)).shape == (1, 4)
 
 
 def test_a_trainers_checkpoint_of_a_wrapped_module_is_taken(tmp_path: Path) -> None:
@@ -134,7 +139,7 @@ def test_half_precision_weights_are_widened(tmp_path: Path) -> None:
         state.update({k: v.half() for k, v in state.items() if v.is_floating_point()})
 
     path = save_state(tmp_path / "a.safetensors", halve)
-    assert next(load_model(path).parameters()).dtype == torch.float32
+    assert read_state(path)["classifier.1.bias"].dtype == np.float32
 
 
 class Trap:
@@ -219,8 +224,11 @@ def test_a_missing_file_is_named_with_the_choices() -> None:
         find_weights("nowhere")
 
 
-def test_imagenets_labels_are_unique_and_say_which_crane() -> None:
+def test_imagenets_labels_are_torchvisions_but_unique_and_say_which_crane() -> None:
     labels = imagenet_labels(1000)
+    theirs = MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"]
+    # Older releases of it call two birds crane, and two garments maillot.
+    assert {n for n, label in enumerate(theirs) if label != labels[n]} <= {134, 639}
     assert len(set(labels)) == 1000
     assert (labels[134], labels[517]) == ("crane bird", "crane")
     assert (labels[638], labels[639]) == ("maillot", "maillot tank suit")
@@ -230,7 +238,7 @@ def test_imagenets_labels_are_unique_and_say_which_crane() -> None:
 def test_the_usual_imagenet_label_file_is_made_unique(tmp_path: Path) -> None:
     usual = list(imagenet_labels(1000))
     usual[134], usual[639] = "crane", "maillot"
-    from workers.labels import read_labels
+    from workers.weights.labels import read_labels
 
     assert read_labels(label_file(tmp_path / "classes.txt", *usual)) == imagenet_labels(1000)
 
@@ -243,6 +251,38 @@ def test_offline_without_a_cached_file_one_sentence_says_what_to_do(
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(WeightsError, match="not cached and cannot be downloaded.*weights download"):
         download_weights("IMAGENET1K_V1")
+
+
+@pytest.mark.parametrize("name", ["IMAGENET1K_V1", "IMAGENET1K_V2"])
+@pytest.mark.parametrize(
+    "environment", [{"TORCH_HOME": "~/torch"}, {"XDG_CACHE_HOME": "/caches"}, {}]
+)
+def test_a_published_file_is_where_torchvision_keeps_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, environment: dict[str, str]
+) -> None:
+    monkeypatch.delenv("TORCH_HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    file = Path(MobileNet_V2_Weights[name].url).name
+    assert cached_path(name) == Path(torch.hub.get_dir()) / "checkpoints" / file
+
+
+def test_bfloat16_weights_are_widened(tmp_path: Path) -> None:
+    def shorten(state: State) -> None:
+        state.update({k: v.bfloat16() for k, v in state.items() if v.is_floating_point()})
+
+    path = save_state(tmp_path / "a.safetensors", shorten)
+    assert read_state(path)["classifier.1.bias"].dtype == np.float32
+
+
+def test_who_only_submits_does_not_wait_for_torch() -> None:
+    code = (
+        "import sys, workers.submission, workers.local, workers.sampling\n"
+        "workers.submission.find_weights('demo')\n"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'torchvision', 'openvino')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_damaged_cached_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,11 @@ from PIL import Image
 from torchvision import transforms
 
 from pipeline.fetch.limits import FetchLimits
+from pipeline.pictures.pictures import open_picture
 from pipeline.records import Precision
-from workers.decode import CROP
+from workers.decode import _SCALED_SIDE, _rgb_array
 from workers.decoder import Decoded, Decoder
+from workers.geometry import CROP
 
 MAX_PIXELS, MAX_BYTES = 178_956_970, 2**28
 
@@ -84,10 +86,25 @@ def test_auto_is_within_a_few_levels_of_the_source(tmp_path: Path, size: tuple[i
     assert difference.float().mean() < 0.5
 
 
-def test_fast_decodes_big_photos_at_a_smaller_scale_to_nearly_the_same(tmp_path: Path) -> None:
-    path = save(scene(2400, 1800), tmp_path / "a.jpg", quality=90)
-    difference = (pixels(decoder(Precision.FAST)(path)).int() - source_pixels(path).int()).abs()
-    assert 0 < difference.float().mean() < 3
+@pytest.mark.parametrize(
+    ("precision", "side", "scaled"),
+    [
+        (Precision.AUTO, 2048, (1365, 1024)),
+        (Precision.AUTO, 2047, (2729, 2047)),
+        (Precision.FAST, 1024, (683, 512)),
+        (Precision.FAST, 4096, (683, 512)),
+        (Precision.FAST, 1023, (1364, 1023)),
+    ],
+)
+def test_big_photos_are_decoded_at_a_smaller_scale_to_nearly_the_same(
+    tmp_path: Path, precision: Precision, side: int, scaled: tuple[int, int]
+) -> None:
+    path = Path(save(scene(side * 4 // 3, side), tmp_path / "a.jpg", quality=90))
+    with open_picture(path.read_bytes(), MAX_PIXELS) as picture:
+        array = _rgb_array(path.read_bytes(), picture, _SCALED_SIDE[precision])
+    assert array.shape == (scaled[1], scaled[0], 3)
+    difference = pixels(decoder(precision)(str(path))).int() - source_pixels(str(path)).int()
+    assert difference.abs().float().mean() < 3
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -98,5 +98,7 @@ def test_it_exposes_what_a_worker_listens_on_and_keeps_weights_where_the_volume_
     worker = read_services()["worker"]
     assert arguments("EXPOSE") == worker["expose"]
     (environment,) = arguments("ENV")
-    (weights,) = [volume for volume in worker["volumes"] if isinstance(volume, str)]
-    assert f"TORCH_HOME={weights.split(':')[1]} " in environment
+    named = dict(volume.split(":") for volume in worker["volumes"] if isinstance(volume, str))
+    assert f"TORCH_HOME={named['weights']} " in environment
+    assert f"XDG_CACHE_HOME={named['tuning']} " in environment
+    assert all(f" {folder}" in _TEXT for folder in named.values())

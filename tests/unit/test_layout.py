@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,36 +11,24 @@ import torch
 from pipeline.config import load_settings
 from pipeline.errors import UsageError
 from workers import memory
-from workers.engine import layout
-from workers.engine.layout import find_device, plan_layout
+from workers.devices import find_device
+from workers.engine.layout import plan_layout
+from workers.tuning.choice import Choice
 
 
-def test_a_cpu_gets_small_batches_and_a_stream_for_each_core(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(layout, "count_cores", lambda: 6)
-    plan = plan_layout(torch.device("cpu"), load_settings())
-    assert (plan.max_batch, plan.streams) == (16, 6)
-    assert 1 <= plan.loaders <= 6
+def a_choice(**changed: int) -> Choice:
+    return replace(Choice("torch", 8, 2, 16, 2, "for the test"), **changed)  # type: ignore[arg-type]
 
 
-def test_a_gpu_gets_big_batches_and_every_core_for_decoding(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(layout, "count_cores", lambda: 16)
-    plan = plan_layout(torch.device("cuda:0"), load_settings())
-    assert (plan.max_batch, plan.loaders, plan.piece) == (256, 16, 32)
-
-
-def test_what_is_set_by_hand_is_kept() -> None:
-    settings = load_settings(max_batch=3, loaders=5, max_wait_ms=7.5, image_timeout_s=9)
-    plan = plan_layout(torch.device("cpu"), settings)
-    assert (plan.max_batch, plan.loaders) == (3, 5)
+def test_an_engine_is_laid_out_as_chosen_and_as_set() -> None:
+    settings = load_settings(max_wait_ms=7.5, image_timeout_s=9)
+    plan = plan_layout(a_choice(), settings)
+    assert (plan.max_batch, plan.loaders, plan.piece, plan.streams) == (8, 2, 16, 2)
     assert (plan.max_wait_ms, plan.image_timeout_s) == (7.5, 9)
 
 
 def test_there_is_always_room_for_work_on_both_sides_of_the_batcher() -> None:
-    plan = plan_layout(torch.device("cpu"), load_settings(max_batch=1, loaders=1))
+    plan = plan_layout(a_choice(max_batch=1, loaders=1), load_settings())
     assert plan.room >= 2 * plan.piece + 2 * plan.max_batch
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from typing import Literal, Protocol
 
 import torch
-from torch import nn
 
 from pipeline.records import Precision
 from workers.classifier.classifier import Classifier
+from workers.classifier.cuda_classifier import CudaClassifier
+from workers.classifier.cuda_side import CudaSide
+from workers.classifier.module import build_module
+from workers.classifier.scoring import Scoring
 from workers.classifier.torch_classifier import TorchClassifier
+from workers.weights import State
 
 
 class NamedClassifier(Classifier, Protocol):
@@ -27,9 +32,9 @@ EngineName = Literal["torch", "openvino"]
 
 
 def make_classifier(
-    model: nn.Module, precision: Precision, device: torch.device, engine: EngineName, streams: int
+    state: State, precision: Precision, device: torch.device, engine: EngineName, streams: int
 ) -> NamedClassifier:
-    """Return what computes ``model`` (float32, in evaluation mode; it may be changed).
+    """Return what computes the model of a checked state dict.
 
     ``streams`` is how many threads call it at once. ``engine`` is one of ``list_engines``.
     """
@@ -37,8 +42,11 @@ def make_classifier(
         # Imported here: it is not everywhere, and nobody else needs it.
         from workers.classifier.openvino_classifier import OpenVinoClassifier
 
-        return OpenVinoClassifier(model, precision, streams)
-    return TorchClassifier(model, precision, device)
+        return OpenVinoClassifier(state, precision, streams)
+    if device.type == "cuda":
+        scoring = Scoring(build_module(state), precision, device)
+        return CudaClassifier(scoring, partial(CudaSide, device))
+    return TorchClassifier(build_module(state), precision, device)
 
 
 def list_engines(precision: Precision, device: torch.device) -> tuple[EngineName, ...]:

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.records import Precision
 from workers.classifier.classifier import Found
 from workers.classifier.numbers import compute_dtype
 from workers.classifier.openvino_graph import build_graph
+from workers.weights import State
 
 #: OpenVINO's names of the numbers that we compute in.
 _HINTS = {torch.float32: "f32", torch.bfloat16: "bf16"}
@@ -23,11 +24,12 @@ _HINTS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 class OpenVinoClassifier:
     """MobileNet v2 with one graph for each size of batch: fixed shapes are the fastest.
 
-    ``streams`` threads call it at once, and each keeps one core busy.
+    ``state`` is a checked state dict. ``streams`` threads call it at once, and each keeps one core
+    busy.
     """
 
-    def __init__(self, model: nn.Module, precision: Precision, streams: int) -> None:
-        self._model = model
+    def __init__(self, state: State, precision: Precision, streams: int) -> None:
+        self._state = state
         self._dtype = compute_dtype(precision, torch.device("cpu"))
         self._options = {
             "PERFORMANCE_HINT": "THROUGHPUT",
@@ -70,7 +72,7 @@ class OpenVinoClassifier:
     def _compile(self, size: int) -> Any:
         with self._compiling:
             if size not in self._compiled:
-                graph = build_graph(self._model, size)
+                graph = build_graph(self._state, size)
                 self._compiled[size] = self._core.compile_model(graph, "CPU", self._options)
             return self._compiled[size]
 

@@ -1,4 +1,4 @@
-"""Torch's classifier: the path on CUDA, of ``exact``, and where OpenVINO is absent."""
+"""Torch's classifier on a CPU: the path of ``exact``, and where OpenVINO is absent."""
 
 from __future__ import annotations
 
@@ -7,33 +7,19 @@ from torch import Tensor, nn
 
 from pipeline.records import Precision
 from workers.classifier.classifier import Found
-from workers.classifier.folding import fold_batch_norms
-from workers.classifier.numbers import MEAN, STD, compute_dtype
+from workers.classifier.scoring import Scoring
 
 
 class TorchClassifier:
-    """MobileNet v2 on one device in one precision.
-
-    ``exact`` runs the module as it is in float32; ``auto`` folds the batch norms; ``fast`` also
-    computes in bfloat16 (a CPU that has it in hardware) or float16 (CUDA).
-    """
+    """MobileNet v2 on one device in one precision, each batch in its own size."""
 
     def __init__(self, model: nn.Module, precision: Precision, device: torch.device) -> None:
-        self.device = device
-        self.dtype = compute_dtype(precision, device)
-        prepared = model if precision is Precision.EXACT else fold_batch_norms(model)
-        prepared.eval().to(device, self.dtype)
-        self._model = prepared.to(memory_format=torch.channels_last)
-        self._mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(STD, device=device).view(1, 3, 1, 1)
-        if device.type == "cuda":
-            # TF32 would move scores by 1e-3; whether it keeps the answers is measured elsewhere.
-            torch.backends.cudnn.allow_tf32 = False
+        self._scoring = Scoring(model, precision, device)
 
     @property
     def name(self) -> str:
         """``torch-float32`` and the like."""
-        return f"torch-{str(self.dtype).removeprefix('torch.')}"
+        return self._scoring.name
 
     @torch.inference_mode()
     def classify(self, pixels: Tensor, top_k: int) -> Found:
@@ -41,10 +27,6 @@ class TorchClassifier:
 
         Raises what the device raises (torch.OutOfMemoryError included).
         """
-        on_device = pixels.to(self.device, non_blocking=True)
-        # Division first, then mean and deviation: the order of ToTensor and Normalize.
-        planes = on_device.permute(0, 3, 1, 2).to(torch.float32).div_(255)
-        normal = planes.sub_(self._mean).div_(self._std)
-        logits = self._model(normal.to(self.dtype)).float()
-        scores, indexes = torch.softmax(logits, 1).topk(min(top_k, logits.shape[1]))
-        return indexes.tolist(), scores.tolist()
+        scores = self._scoring(pixels.to(self._scoring.device))
+        best, indexes = scores.topk(min(top_k, scores.shape[1]))
+        return indexes.tolist(), best.tolist()

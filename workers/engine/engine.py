@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 from pipeline.errors import EngineError
 from pipeline.records import ImageRef, Provenance
@@ -19,6 +20,8 @@ from workers.decoder import Reuse
 from workers.engine.backlog import Backlog
 from workers.engine.forward import Forward, Ticket
 from workers.engine.requests import Answer, Request
+from workers.engine.unpacker import Packed, Unpack, Unpacker
+from workers.jpegs import Jpeg
 from workers.loader import Loader
 from workers.pieces import DecodedImages, ImageDecoder, Piece
 
@@ -67,7 +70,8 @@ class Engine:
     """One model on one device; ``submit`` and ``close`` may be called from any thread.
 
     All its state belongs to its own thread, which runs one event after the other. ``origin`` says
-    what computes, for the provenance of its answers.
+    what computes, for the provenance of its answers. ``unpack`` decodes what the loader processes
+    hand over undecoded, where they do.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Engine:
         decoder: ImageDecoder,
         options: EngineOptions,
         origin: Provenance = Provenance(),
+        unpack: Unpack | None = None,
     ) -> None:
         self.options = options
         self.origin = origin
@@ -94,6 +99,9 @@ class Engine:
         self._loader = self._new_loader()
         self._forward = Forward(
             classifier, self._batcher, options.streams, self._hear_done, self._hear_fatal
+        )
+        self._unpacker = unpack and Unpacker(
+            unpack, self._batcher.put, self._hear_done, self._hear_fatal
         )
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -129,10 +137,14 @@ class Engine:
             self._shut = True
             # Behind all that was submitted, so that nobody waits for an answer for ever.
             self._events.put(self._close)
+        if self._unpacker:
+            self._unpacker.close()
         self._batcher.drop()
         self._thread.join(10)
         # A process that ends with a thread in the model aborts: only a lost device is left there.
         self._forward.join(10)
+        if self._unpacker:
+            self._unpacker.join(10)
 
     def _run(self) -> None:
         while not self._closed:
@@ -156,7 +168,7 @@ class Engine:
     def _hear_broken(self, loader: Loader, error: Exception) -> None:
         self._events.put(lambda: self._mend(loader, str(error)))
 
-    def _hear_done(self, tickets: Sequence[Ticket]) -> None:
+    def _hear_done(self, tickets: Sequence[Ticket | Packed]) -> None:
         self._events.put(lambda: self._let_go(tickets))
 
     def _hear_fatal(self, error: Exception) -> None:
@@ -180,18 +192,27 @@ class Engine:
         if tickets := list(self._make_tickets(images)):
             for ticket in tickets:
                 self._in_model[ticket.request] = self._in_model.get(ticket.request, 0) + 1
-            self._batcher.put(tickets)
+            self._put(tickets)
 
-    def _make_tickets(self, images: DecodedImages) -> Iterator[Ticket]:
+    def _put(self, tickets: Sequence[Ticket | Packed]) -> None:
+        if self._unpacker:
+            self._unpacker.put(tickets)
+        else:
+            # Without one that unpacks, no decoder hands over what is packed.
+            self._batcher.put(cast("Sequence[Ticket]", tickets))
+
+    def _make_tickets(self, images: DecodedImages) -> Iterator[Ticket | Packed]:
         """Give each image what is known of it, and yield those that need the model."""
-        rows = iter(images.pixels)
-        for key, note in zip(images.keys, images.notes, strict=True):
-            pixels = None if note.failure or note.scores else next(rows)
+        pictures = images.pictures()
+        for key, note, picture in zip(images.keys, images.notes, pictures, strict=True):
             found = self._backlog.come_back(*key)
-            if found is not None and found[0].note(found[1], note) and pixels is not None:
-                yield Ticket(*found, pixels)
+            if found is not None and found[0].note(found[1], note) and picture is not None:
+                if isinstance(picture, Jpeg):
+                    yield Packed(*found, picture)
+                else:
+                    yield Ticket(*found, picture)
 
-    def _let_go(self, tickets: Sequence[Ticket]) -> None:
+    def _let_go(self, tickets: Sequence[Ticket | Packed]) -> None:
         self._progressed = time.monotonic()
         for ticket in tickets:
             self._in_model[ticket.request] -= 1

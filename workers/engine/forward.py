@@ -43,7 +43,6 @@ class Forward:
     ) -> None:
         self._classifier = classifier
         self._batcher = batcher
-        self._streams = streams
         self._on_done = on_done
         self._on_fatal = on_fatal
         self._threads = [
@@ -60,8 +59,7 @@ class Forward:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
-        if self._streams > 1:
-            torch.set_num_threads(1)  # The streams share the cores; OpenMP's would fight for them.
+        torch.set_num_threads(1)  # The streams share the cores; OpenMP's would fight for them.
         while True:
             tickets, waited_s = self._batcher.next_batch()
             if not tickets:

@@ -1,67 +1,61 @@
-"""The layout of an engine: how many processes, streams and images suit this machine."""
+"""The start of an engine, laid out for this machine: its processes, streams, batches and pieces."""
 
 from __future__ import annotations
 
-import os
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
-
 from pipeline.config import Settings
-from pipeline.errors import UsageError
 from pipeline.fetch.limits import limits_of
 from pipeline.known.answers import KnownAnswers
 from pipeline.records import Provenance
-from workers.classifier.making import NamedClassifier, list_engines, make_classifier
+from workers.classifier.making import make_classifier
 from workers.decoder import Decoder
+from workers.devices import find_device
 from workers.engine.engine import Engine, EngineOptions
+from workers.gpu_decoder import make_gpu_decoder
 from workers.memory import allow_many_files, keep_memory
-from workers.weights import load_model
+from workers.tuning.choice import Choice, Given
+from workers.tuning.tuning import tune
+from workers.weights import read_state
 
 #: What decides about an image's scores beside the model itself; stored with each chunk.
-_LIBRARIES = ("imagemill", "torch", "torchvision", "pillow", "simplejpeg")
+_LIBRARIES = ("imagemill", "torch", "torchvision", "openvino", "pillow", "simplejpeg")
 
 
-def start_engine(weights: Path, settings: Settings, *, reuse: bool = True) -> Engine:
+def start_engine(
+    weights: Path, settings: Settings, *, reuse: bool = True, measure: bool = True
+) -> Engine:
     """Start an engine for a weights file, laid out for this machine where nothing was set.
 
-    With ``reuse`` it may be asked for the answers of bytes that the database knows.
+    With ``reuse`` it may be asked for the answers of bytes that the database knows. With
+    ``measure`` it may take a few seconds to find its layout, the first time on a machine.
 
-    Raises WeightsError as ``load_model`` does, UsageError when the device is not there.
+    Raises WeightsError as ``read_state`` does, UsageError when the device is not there.
     """
     keep_memory()
     allow_many_files()
-    device = find_device(settings.device)
-    options = plan_layout(device, settings)
-    classifier = _make_classifier(weights, settings, device, options.streams)
+    device, precision, state = find_device(settings.device), settings.precision, read_state(weights)
+    given = Given(settings.engine, settings.max_batch, settings.loaders, settings.piece)
+    measure = measure and settings.tune
+    choice = tune(weights, state, precision, device, measure=measure, given=given)
+    classifier = make_classifier(state, precision, device, choice.engine, choice.streams)
     known = KnownAnswers(settings.database_url) if reuse else None
-    decoder = Decoder(settings.precision, settings.max_pixels, limits_of(settings), known)
-    origin = Provenance(
-        engine=classifier.name,
-        device=str(device),
-        versions={name: version(name) for name in _LIBRARIES},
-    )
-    return Engine(classifier, decoder, options, origin)
+    unpack = make_gpu_decoder(precision, device, settings.max_pixels)
+    limits, hands_over = limits_of(settings), unpack is not None
+    decoder = Decoder(precision, settings.max_pixels, limits, known, hands_over)
+    origin = Provenance(engine=classifier.name, device=str(device), versions=dict(_list_versions()))
+    return Engine(classifier, decoder, plan_layout(choice, settings), origin, unpack)
 
 
-def _make_classifier(
-    weights: Path, settings: Settings, device: torch.device, streams: int
-) -> NamedClassifier:
-    engine = settings.engine or list_engines(settings.precision, device)[0]
-    return make_classifier(load_model(weights), settings.precision, device, engine, streams)
-
-
-def plan_layout(device: torch.device, settings: Settings) -> EngineOptions:
-    """Return the layout for ``device``: small batches in a CPU's caches, big ones on a GPU."""
-    cores = count_cores()
-    on_gpu = device.type == "cuda"
+def plan_layout(choice: Choice, settings: Settings) -> EngineOptions:
+    """Return the options of an engine: what was chosen for this machine, and what was set."""
     return EngineOptions(
-        max_batch=settings.max_batch or (256 if on_gpu else 16),
+        max_batch=choice.max_batch,
         max_wait_ms=settings.max_wait_ms,
-        loaders=settings.loaders or (cores if on_gpu else max(1, cores // 2)),
-        streams=2 if on_gpu else cores,
-        piece=32 if on_gpu else 8,
+        loaders=choice.loaders,
+        streams=choice.streams,
+        piece=choice.piece,
         image_timeout_s=settings.image_timeout_s,
         downloads=settings.downloads,
         url_timeout_s=settings.url_timeout_s,
@@ -70,27 +64,11 @@ def plan_layout(device: torch.device, settings: Settings) -> EngineOptions:
     )
 
 
-def find_device(name: str) -> torch.device:
-    """Return the device of that name; ``all`` without a GPU is the CPU.
-
-    Raises UsageError when this machine has none such.
-    """
-    device = pick_device("auto" if name == "all" else name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise UsageError(
-            f"--device {name}: this machine has {found} CUDA devices; try --device cpu"
-        )
-    return device
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the torch device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
-def count_cores() -> int:
-    """Return how many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _list_versions() -> list[tuple[str, str]]:
+    found = []
+    for name in _LIBRARIES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue  # OpenVINO is not everywhere.
+    return found

@@ -1,4 +1,4 @@
-"""What `imagemill doctor` looks at, one function a check; none of them changes anything."""
+"""What `imagemill doctor` looks at, one function a check; none changes what a job answers."""
 
 from __future__ import annotations
 
@@ -46,9 +46,12 @@ class Check:
     advice: str = ""
 
 
-def iterate_checks(settings: Settings) -> Iterator[Check]:
-    """Make every check in turn; what a check raises is its finding."""
-    for name, check in _CHECKS.items():
+def iterate_checks(settings: Settings, *, tune: bool = False) -> Iterator[Check]:
+    """Make every check in turn; what a check raises is its finding.
+
+    With ``tune`` this machine is measured anew.
+    """
+    for name, check in (_CHECKS | ({"layout": _measure_layout} if tune else {})).items():
         try:
             verdict, found, advice = check(settings)
         except ImagemillError as error:
@@ -83,7 +86,7 @@ def _check_device(settings: Settings) -> Finding:
 
 
 def _check_machine(_: Settings) -> Finding:
-    from workers.engine.layout import count_cores
+    from workers.cores import count_cores
 
     available = _available_bytes() or os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     found = f"{count_cores()} cores, {available / _GIB:.1f} GiB of memory available"
@@ -134,6 +137,18 @@ def _check_weights(settings: Settings) -> Finding:
     return Verdict.FINE, f"{found.name}, {len(found.labels):,} labels, {found.path}", ""
 
 
+def _check_layout(settings: Settings) -> Finding:
+    from pipeline.cli.doctor.tuning import find_layout
+
+    return Verdict.FINE, *find_layout(settings, anew=False)
+
+
+def _measure_layout(settings: Settings) -> Finding:
+    from pipeline.cli.doctor.tuning import find_layout
+
+    return Verdict.FINE, *find_layout(settings, anew=True)
+
+
 def _check_engine(settings: Settings) -> Finding:
     """Classify a few drawn pictures by the whole engine, loader processes included."""
     from pipeline import api
@@ -160,5 +175,6 @@ _CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "pictures": _check_pillow,
     "database": _check_database,
     "weights": _check_weights,
+    "layout": _check_layout,
     "engine": _check_engine,
 }

@@ -1,20 +1,39 @@
 """`imagemill doctor`: whether everything that a job needs is there."""
 
 from dataclasses import asdict
+from typing import Annotated
+
+import typer
 
 from pipeline.cli.endings import FAILED, leave
-from pipeline.cli.options import AsJson, DatabaseUrl, Device, Labels, WeightsName, examples
+from pipeline.cli.options import (
+    AsJson,
+    ChosenPrecision,
+    DatabaseUrl,
+    Device,
+    Labels,
+    WeightsName,
+    examples,
+)
 from pipeline.cli.output import answer_json, say, show_table
 
-EPILOG = examples("imagemill doctor", "imagemill doctor --device cuda --json")
+EPILOG = examples(
+    "imagemill doctor", "imagemill doctor --tune", "imagemill doctor --device cuda --json"
+)
+Tune = Annotated[
+    bool,
+    typer.Option("--tune", help="Measure anew how work is best laid out here: a few seconds."),
+]
 _MARKS = {"fine": "✓", "note": "-", "wrong": "✗"}
 
 
 def doctor(
     weights: WeightsName = None,
     labels: Labels = None,
+    precision: ChosenPrecision = None,
     device: Device = None,
     database_url: DatabaseUrl = None,
+    tune: Tune = False,
     as_json: AsJson = False,
 ) -> None:
     """Check that all that a job needs is here.
@@ -26,9 +45,13 @@ def doctor(
     from pipeline.config import load_settings
 
     settings = load_settings(
-        weights=weights, labels=labels, device=device, database_url=database_url
+        weights=weights,
+        labels=labels,
+        precision=precision,
+        device=device,
+        database_url=database_url,
     )
-    checks = list(iterate_checks(settings))
+    checks = list(iterate_checks(settings, tune=tune))
     wrong = [check for check in checks if check.verdict is Verdict.WRONG]
     if as_json:
         answer_json({"ok": not wrong, "checks": [asdict(check) for check in checks]})

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from torchvision.models import MobileNet_V2_Weights
 
 from pipeline.errors import WeightsError
+
+#: torchvision's categories, made unique.
+_IMAGENET = Path(__file__).with_name("imagenet.txt")
 
 #: ImageNet's usual list of names has ``crane`` (517 is the machine) and ``maillot`` twice; these
 #: are torchvision's words for the bird and the tank suit.
@@ -20,7 +22,7 @@ def imagenet_labels(classes: int) -> tuple[str, ...]:
     """Return ImageNet's 1,000 labels, or nothing when ``classes`` is another number."""
     if classes != 1000:
         return ()
-    return _made_unique(MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"])
+    return tuple(_IMAGENET.read_text(encoding="utf-8").splitlines())
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -44,7 +46,7 @@ def stored_labels(path: Path) -> tuple[str, ...]:
     if path.suffix != ".safetensors":
         return ()
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             found = json.loads((file.metadata() or {}).get("labels", "[]"))
     except (SafetensorError, ValueError):
         return ()

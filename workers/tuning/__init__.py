@@ -1,0 +1,1 @@
+"""Tuning: which engine, batches, loader processes and pieces suit this machine, measured."""

@@ -17,7 +17,7 @@ from workers.decoder import Reuse
 from workers.pieces import ImageDecoder, Key, Piece
 
 #: Images that go back to the parent together at most.
-_TOGETHER = 8
+TOGETHER = 8
 #: A process takes pieces until so many times its downloads are under way or wait.
 _AHEAD = 2
 
@@ -93,7 +93,7 @@ class Arrivals:
     def _gather(self, first: Arrival) -> list[Arrival]:
         """Return what is here by now; a piece that came in between keeps its turn."""
         together = [first]
-        while len(together) < _TOGETHER:
+        while len(together) < TOGETHER:
             try:
                 news = self._news.get_nowait()
             except queue.Empty:

@@ -7,16 +7,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from workers.arrivals import Arrival, Arrivals
+from workers.arrivals import TOGETHER, Arrival, Arrivals
 from workers.decoder import Decoded
-from workers.pieces import DecodedImages, ImageDecoder, ImageNote, Piece
+from workers.pieces import DecodedImages, ImageDecoder, ImageNote, Key, Piece
 from workers.processes import LoaderContext, is_alive, settle_in
+from workers.ring import Handed, Ring
 from workers.slots import Slots
 
 #: How long new processes may take until they do something, in seconds.
@@ -33,7 +34,7 @@ class Casualty:
 
 
 class Loader:
-    """``processes`` loader processes behind one queue of pieces.
+    """``processes`` loader processes behind one queue of pieces of at most ``piece`` images.
 
     ``on_images(loader, images)`` and, when the DataLoader gives up, ``on_broken(loader, error)``
     are called in the loader's own thread: the DataLoader is built and iterated there, because in
@@ -43,6 +44,7 @@ class Loader:
     def __init__(
         self,
         processes: int,
+        piece: int,
         decoder: ImageDecoder,
         on_images: Callable[[Loader, DecodedImages], None],
         on_broken: Callable[[Loader, Exception], None],
@@ -53,10 +55,11 @@ class Loader:
         self._processes = processes
         self._pieces = self._context.Queue()
         self._slots = Slots(self._context, processes)
+        self._ring = Ring(self._context, processes, max(piece, TOGETHER))
         self._started = time.monotonic()
         self._last_put = 0.0
         self._killed = False
-        self._dataset = _Pieces(self._pieces, self._slots, decoder)
+        self._dataset = _Pieces(self._pieces, self._slots, self._ring, decoder)
         self._on_images = on_images
         self._on_broken = on_broken
         self._thread = threading.Thread(target=self._run, name="loader")
@@ -116,13 +119,18 @@ class Loader:
 
     def _run(self) -> None:
         try:
-            for images in self._live():
-                self._on_images(self, images.clone())
+            for answer in self._live():
+                self._on_images(self, self._take(answer))
         except Exception as error:
             # A dead process surfaces as RuntimeError, or as whatever its half-sent piece raises.
             self._on_broken(self, error)
 
-    def _live(self) -> DataLoader[DecodedImages]:
+    def _take(self, answer: _Answer) -> DecodedImages:
+        # Copies: shared memory is needed again, and costs a file descriptor where it is a tensor's.
+        jpegs = None if answer.jpegs is None else answer.jpegs.clone()
+        return DecodedImages(answer.keys, answer.notes, self._ring.take(answer.pixels), jpegs)
+
+    def _live(self) -> DataLoader[_Answer]:
         return DataLoader(
             self._dataset,
             batch_size=None,
@@ -134,21 +142,31 @@ class Loader:
         )
 
 
-class _Pieces(IterableDataset[DecodedImages]):
+class _Answer(NamedTuple):
+    """``DecodedImages`` on their way from a loader process: the pixels are in the ring."""
+
+    keys: tuple[Key, ...]
+    notes: tuple[ImageNote, ...]
+    pixels: Handed
+    jpegs: Tensor | None
+
+
+class _Pieces(IterableDataset[_Answer]):
     """What runs in a loader process: takes pieces, notes the image in work, never raises."""
 
-    def __init__(self, pieces: Any, slots: Slots, decoder: ImageDecoder) -> None:
+    def __init__(self, pieces: Any, slots: Slots, ring: Ring, decoder: ImageDecoder) -> None:
         self._queue = pieces
         self._slots = slots
+        self._ring = ring
         self._decoder = decoder
 
-    def __iter__(self) -> Iterator[DecodedImages]:
+    def __iter__(self) -> Iterator[_Answer]:
         info = get_worker_info()
         process = info.id if info else 0
-        for together in Arrivals(self._queue, self._decoder):
-            yield self._decode(together, process)
+        for turn, together in enumerate(Arrivals(self._queue, self._decoder)):
+            yield self._decode(together, process, turn)
 
-    def _decode(self, together: Sequence[Arrival], process: int) -> DecodedImages:
+    def _decode(self, together: Sequence[Arrival], process: int, turn: int) -> _Answer:
         notes, pixels, jpegs = [], [], []
         for arrival in together:
             with self._slots.working(process, *arrival.key):
@@ -162,7 +180,7 @@ class _Pieces(IterableDataset[DecodedImages]):
                 jpegs.append(image.jpeg.data)
         keys = tuple(arrival.key for arrival in together)
         files = torch.cat(jpegs) if jpegs else None
-        return DecodedImages(keys, tuple(notes), _stacked(pixels), files)
+        return _Answer(keys, tuple(notes), self._ring.write(process, turn, pixels), files)
 
     def _decode_one(self, arrival: Arrival) -> Decoded:
         if arrival.got is None:
@@ -176,7 +194,3 @@ def _start(memory: int, _worker_id: int) -> None:
 
 def _as_it_is(images: Any) -> Any:
     return images
-
-
-def _stacked(pixels: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(pixels)) if pixels else torch.empty(0, dtype=torch.uint8)

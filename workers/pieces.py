@@ -55,11 +55,6 @@ class DecodedImages(NamedTuple):
     pixels: Tensor
     jpegs: Tensor | None = None
 
-    def clone(self) -> DecodedImages:
-        """Copy what came in shared memory, which costs a file descriptor as long as it lives."""
-        jpegs = None if self.jpegs is None else self.jpegs.clone()
-        return self._replace(pixels=self.pixels.clone(), jpegs=jpegs)
-
     def pictures(self) -> Iterator[Tensor | Jpeg | None]:
         """Yield the pixels (224, 224, 3) or the JPEG of each image, None of one without."""
         lengths = [note.jpeg.length for note in self.notes if note.jpeg]

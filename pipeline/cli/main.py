@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli import classify, db, endings, submit, weights, worker
+from pipeline.cli import bench, classify, db, endings, submit, weights, worker
 from pipeline.cli.demo import command as demo
 from pipeline.cli.doctor import command as doctor
 from pipeline.cli.jobs import commands as jobs
@@ -55,6 +55,7 @@ app.add_typer(predictions.app, name="predictions")
 app.add_typer(weights.app, name="weights")
 app.add_typer(db.app, name="db")
 app.command(epilog=doctor.EPILOG)(doctor.doctor)
+app.command(epilog=bench.EPILOG)(bench.bench)
 app.command(epilog=demo.EPILOG)(demo.demo)
 
 

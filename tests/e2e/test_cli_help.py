@@ -15,11 +15,11 @@ COMMANDS = [
     "jobs cancel", "jobs resume", "jobs retry", "jobs delete",
     "predictions", "predictions list", "predictions count", "predictions export",
     "weights", "weights download", "weights show", "db", "db upgrade", "db check",
-    "doctor", "demo",
+    "doctor", "bench", "demo",
 ]  # fmt: skip
 READS = [
     "classify", "run", "submit", "jobs list", "jobs show", "jobs watch", "predictions list",
-    "predictions count", "weights show", "db check", "doctor",
+    "predictions count", "weights show", "db check", "doctor", "bench",
 ]  # fmt: skip
 
 

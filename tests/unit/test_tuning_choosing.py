@@ -119,13 +119,13 @@ def test_an_engine_that_is_far_behind_is_measured_no_further() -> None:
 
 def test_the_built_in_layout_is_small_batches_on_a_cpu_and_big_ones_on_a_gpu() -> None:
     cpu = choose_built_in("openvino", NOTHING, 6, on_gpu=False, why="so")
-    assert (cpu.max_batch, cpu.loaders, cpu.piece, cpu.streams) == (4, 3, 8, 6)
+    assert (cpu.max_batch, cpu.loaders, cpu.piece, cpu.streams) == (8, 3, 16, 6)
     gpu = choose_built_in("torch", NOTHING, 16, on_gpu=True, why="so")
     assert (gpu.max_batch, gpu.loaders, gpu.piece, gpu.streams) == (256, 16, 32, 2)
     assert choose_built_in("torch", NOTHING, 1, on_gpu=False, why="so").loaders == 1
     assert not cpu.measured
     by_hand = choose_built_in("openvino", Given(max_batch=3), 6, on_gpu=False, why="so")
-    assert (by_hand.max_batch, by_hand.piece) == (3, 8)
+    assert (by_hand.max_batch, by_hand.piece) == (3, 16)
 
 
 def test_the_summary_counts_processes_rightly() -> None:

@@ -292,6 +292,7 @@ class Engine:
         self._given = 0
         return Loader(
             self.options.loaders,
+            self.options.piece,
             self._decoder,
             self._hear_images,
             self._hear_broken,

@@ -11,7 +11,7 @@ from workers.tuning.choice import Choice, Given
 from workers.tuning.measurements import Measurements, Rate
 
 #: Batches worth trying, the likeliest first: small ones stay in a CPU's caches, a GPU wants many.
-CPU_BATCHES = (4, 2, 8, 16, 32)
+CPU_BATCHES = (8, 4, 16, 32)
 GPU_BATCHES = (256, 128, 512, 64)
 
 #: A rate within this share of the best is as good: measurements of a quarter of a second are not
@@ -93,7 +93,7 @@ def choose_built_in(
         engine=given.engine or engine,
         max_batch=max_batch,
         loaders=given.loaders or count_loaders(cores, None if on_gpu else 0.0),
-        piece=given.piece or (_PIECE if on_gpu else 8),
+        piece=given.piece or (_PIECE if on_gpu else 16),
         streams=count_streams(cores, on_gpu=on_gpu),
         why=why if given.is_whole else why + _by_hand(given),
     )

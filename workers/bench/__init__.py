@@ -1,0 +1,1 @@
+"""The bench: each stage alone, the bound that follows, the whole, and how others do."""

@@ -1,0 +1,1 @@
+"""Peers: what people use instead, each a script that prints its images/s."""

@@ -39,8 +39,8 @@ def test_the_engine_with_the_best_rate_wins() -> None:
     assert on_cpu(openvino(8, 120), torch(32, 190)).engine == "torch"
 
 
-def test_the_smallest_batch_within_three_percent_of_the_best_is_taken() -> None:
-    rates = [openvino(32, 100), openvino(16, 98), openvino(8, 96.9), torch(4, 99)]
+def test_the_likeliest_batch_within_three_percent_of_the_best_is_taken() -> None:
+    rates = [openvino(8, 96.9), torch(8, 99), openvino(16, 98), openvino(4, 99), openvino(32, 100)]
     assert pick_rate(rates) == openvino(16, 98)
     assert on_cpu(*rates).max_batch == 16
 
@@ -67,23 +67,17 @@ def test_loader_processes_make_up_the_share_of_the_cores_that_decoding_costs(
 def test_on_a_gpu_every_core_decodes() -> None:
     found = Measurements((torch(256, 9000), torch(128, 8990)), 0.0016)
     choice = choose(found, NOTHING, 16, on_gpu=True)
-    assert (choice.max_batch, choice.loaders, choice.streams) == (128, 16, 2)
+    assert (choice.max_batch, choice.loaders, choice.streams) == (256, 16, 2)
     assert choice.piece == 16
 
 
 @pytest.mark.parametrize(
-    ("decode_ms", "most", "piece"),
-    [(1.5, 64, 16), (2.0, 64, 8), (0.1, 64, 32), (0.1, 12, 8), (25, 64, 1), (900, 64, 1)],
+    ("decode_ms", "piece"), [(1.5, 16), (2.0, 8), (0.1, 32), (25, 1), (900, 1)]
 )
 def test_a_piece_is_a_power_of_two_that_is_decoded_in_thirty_milliseconds(
-    decode_ms: float, most: int, piece: int
+    decode_ms: float, piece: int
 ) -> None:
-    assert pick_piece(decode_ms / 1000, most) == piece
-
-
-def test_a_piece_fills_all_streams_at_most() -> None:
-    assert on_cpu(openvino(4, 200), decode_ms=1.0).piece == 8
-    assert on_cpu(openvino(4, 200), decode_ms=1.0, given=Given(max_batch=1)).piece == 2
+    assert pick_piece(decode_ms / 1000) == piece
 
 
 def test_what_was_set_by_hand_wins_and_is_said() -> None:

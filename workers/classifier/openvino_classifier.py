@@ -65,7 +65,9 @@ class OpenVinoClassifier:
 
     def _infer(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         # Not shared: the request is used again before these scores are.
-        found: npt.NDArray[np.float32] = self._request(len(images)).infer([images], share_outputs=False)[0]
+        found: npt.NDArray[np.float32] = self._request(len(images)).infer(
+            [images], share_outputs=False
+        )[0]
         return found
 
     def _request(self, size: int) -> Any:

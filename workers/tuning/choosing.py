@@ -15,7 +15,7 @@ CPU_BATCHES = (8, 4, 16, 32)
 GPU_BATCHES = (256, 128, 512, 64)
 
 #: A rate within this share of the best is as good: measurements of a quarter of a second are not
-#: surer, and a smaller batch fills sooner and takes less memory.
+#: surer. The likeliest batch is taken then: smaller ones cost the engine more, larger ones wait.
 _AS_GOOD = 0.97
 #: An engine that reaches less than this share of another's best with its likeliest batch will not
 #: win by a better one: the batches of one engine lie closer together (design, forward on 2 cores).
@@ -24,8 +24,7 @@ _HOPELESS = 0.8
 #: Beside decoding, a loader process reads the file, hashes it and hands the pixels over.
 _LOADER_WORK = 1.1
 #: A piece is decoded within so many seconds: with longer ones the model waits for the first
-#: images of a job, and loader processes end apart. But a piece of any size costs the engine's
-#: process 0.6 ms (an EPYC, empty pictures through the real loader), so it is no smaller than that.
+#: images of a job, and loader processes end apart. Shorter ones cost the engine more.
 _PIECE_S = 0.03
 #: Images in a piece at most: it is copied whole.
 _PIECE = 32
@@ -66,7 +65,7 @@ def count_streams(cores: int, *, on_gpu: bool) -> int:
 def choose(found: Measurements, given: Given, cores: int, *, on_gpu: bool) -> Choice:
     """Return the layout that follows from what was measured, and what was ``given`` by hand.
 
-    The engine that is fastest in its best batch wins, in the smallest batch that is as good.
+    The engine that is fastest in its best batch wins, in the likeliest batch that is as good.
     """
     best = pick_rate(found.rates)
     max_batch = given.max_batch or best.batch
@@ -76,7 +75,7 @@ def choose(found: Measurements, given: Given, cores: int, *, on_gpu: bool) -> Ch
         engine=given.engine or best.engine,
         max_batch=max_batch,
         loaders=given.loaders or count_loaders(cores, share),
-        piece=given.piece or pick_piece(found.decode_s, streams * max_batch),
+        piece=given.piece or pick_piece(found.decode_s),
         streams=streams,
         why=_why(found, share, cores) + _by_hand(given),
         measured=found.rates,
@@ -105,14 +104,16 @@ def usual_batch(*, on_gpu: bool) -> int:
 
 
 def pick_rate(rates: Sequence[Rate]) -> Rate:
-    """Return the smallest batch that is as good as the best, of the engine that has the best."""
+    """Return the first that is as good as the best, of the engine that has the best.
+
+    ``rates`` are in the order of the candidates: the likeliest batch first.
+    """
     best = max(rates, key=lambda rate: rate.images_per_s)
-    good = (
+    return next(
         rate
         for rate in rates
         if rate.engine == best.engine and rate.images_per_s >= _AS_GOOD * best.images_per_s
     )
-    return min(good, key=lambda rate: rate.batch)
 
 
 def decoding_share(decode_s: float, forward_s: float) -> float:
@@ -137,13 +138,12 @@ def count_loaders(cores: int, share: float | None) -> int:
     return min(cores, max(2, cores // 2, math.ceil(cores * share)))
 
 
-def pick_piece(decode_s: float, most: int) -> int:
-    """Return the largest power of two that is decoded in time, and is no more than ``most``.
+def pick_piece(decode_s: float) -> int:
+    """Return the largest power of two that is decoded in time.
 
-    ``most`` is what fills all streams: a larger piece would wait for the model as a crowd. A
-    power of two, so that pieces make up batches: every batch that is tried is one.
+    A power of two, so that pieces make up batches: every batch that is tried is one.
     """
-    fits = max(1, min(_PIECE, most, int(_PIECE_S / decode_s)))
+    fits = max(1, min(_PIECE, int(_PIECE_S / decode_s)))
     return int(1 << (fits.bit_length() - 1))
 
 

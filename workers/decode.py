@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
@@ -23,6 +26,19 @@ Pixels = npt.NDArray[np.uint8]
 _SCALED_SIDE = {Precision.AUTO: 1024, Precision.FAST: 512}
 
 
+class Stored(NamedTuple):
+    """A picture as its file has it, and how it is to be turned (EXIF's orientation, 1 to 8).
+
+    ``array`` is uint8 RGB at a ``scale``: 2 means half of each of ``width`` and ``height``.
+    """
+
+    array: Pixels
+    width: int
+    height: int
+    scale: int
+    orientation: int
+
+
 def decode(data: bytes, precision: Precision, max_pixels: int) -> tuple[Tensor, int, int]:
     """Return an image's pixels of shape (224, 224, 3), uint8 RGB, and its own width and height.
 
@@ -31,8 +47,9 @@ def decode(data: bytes, precision: Precision, max_pixels: int) -> tuple[Tensor, 
     with open_picture(data, max_pixels) as picture:
         if precision is Precision.EXACT:
             return _like_the_source(picture), picture.width, picture.height
-        array = _rgb_array(data, picture, _SCALED_SIDE[precision])
-        return _resize_and_crop(array), picture.width, picture.height
+        stored = _read_stored(data, picture, _SCALED_SIDE[precision])
+        # Turned when it is small: at a smaller scale the last row and column are not full ones.
+        return _crop(_turned(_resize(stored), stored.orientation)), *picture.size
 
 
 def _like_the_source(picture: Image.Image) -> Tensor:
@@ -47,19 +64,19 @@ def _like_the_source(picture: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(cropped))
 
 
-def _rgb_array(data: bytes, picture: Image.Image, side: int) -> Pixels:
+def _read_stored(data: bytes, picture: Image.Image, side: int) -> Stored:
     if picture.format in ("JPEG", "MPO") and picture.mode in ("RGB", "L"):
         try:
-            array = _decode_jpeg(data, *picture.size, side)
+            return _read_jpeg(data, picture, side)
         except ValueError:
             pass  # It is damaged or unusual: Pillow, which is more patient, has the last word.
-        else:
-            return _turned(array, orientation(picture))
     load_picture(picture)
-    return np.array(to_rgb(upright(picture)))
+    array = np.array(to_rgb(upright(picture)))
+    return Stored(array, array.shape[1], array.shape[0], 1, 1)
 
 
-def _decode_jpeg(data: bytes, width: int, height: int, side: int) -> Pixels:
+def _read_jpeg(data: bytes, picture: Image.Image, side: int) -> Stored:
+    width, height = picture.size
     # Other scales than these have no SIMD in libjpeg-turbo, and take longer than the whole picture.
     scale = next((n for n in (8, 4, 2) if min(width, height) >= n * side), 1)
     array: Pixels = simplejpeg.decode_jpeg(
@@ -70,7 +87,31 @@ def _decode_jpeg(data: bytes, width: int, height: int, side: int) -> Pixels:
         min_height=-(-height // scale),
         min_width=-(-width // scale),
     )
-    return array
+    return Stored(array, width, height, scale, orientation(picture))
+
+
+def _resize(stored: Stored) -> Pixels:
+    """Resize with torch's antialiased bilinear filter on uint8.
+
+    At a smaller scale the array covers up to ``scale`` - 1 pixels more than the picture does. To
+    take its sides for the picture's would shift the result by up to a pixel, and change answers.
+    """
+    scale, (left, top, right, bottom) = stored.scale, centre(*stored.array.shape[1::-1])
+    # In this order torch sees channels_last, and leaves it so: it takes half the time.
+    planes = torch.from_numpy(stored.array[top:bottom, left:right])[None].permute(0, 3, 1, 2)
+    resize = partial(interpolate, planes, mode="bilinear", antialias=True, align_corners=False)
+    width = min(stored.width, scale * (right - left))
+    height = min(stored.height, scale * (bottom - top))
+    new_width, new_height = resized_size(width, height)
+    if scale == 1:
+        resized = resize(size=(new_height, new_width))
+    else:
+        # A trifle more, lest a side that comes out as 255.999 be cut down to 255.
+        nearly = scale * (1 + 1e-9)
+        factors = (nearly * new_height / height, nearly * new_width / width)
+        resized = resize(scale_factor=factors, recompute_scale_factor=False)
+    pixels: Pixels = resized[0].permute(1, 2, 0).numpy()
+    return pixels
 
 
 def _turned(array: Pixels, orientation: int) -> Pixels:
@@ -81,17 +122,9 @@ def _turned(array: Pixels, orientation: int) -> Pixels:
         array = array[::-1]
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
-    return np.ascontiguousarray(array)
+    return array
 
 
-def _resize_and_crop(array: Pixels) -> Tensor:
-    """Resize with torch's antialiased bilinear filter on uint8, then cut the centre."""
-    left, top, right, bottom = centre(array.shape[1], array.shape[0])
-    # In this order torch sees channels_last, and leaves it so: it takes half the time.
-    planes = torch.from_numpy(array[top:bottom, left:right]).unsqueeze(0).permute(0, 3, 1, 2)
-    new_width, new_height = resized_size(right - left, bottom - top)
-    size = (new_height, new_width)
-    resized = interpolate(planes, size, mode="bilinear", antialias=True, align_corners=False)
-    left, top = crop_start(new_width), crop_start(new_height)
-    cropped = resized[0, :, top : top + CROP, left : left + CROP]
-    return cropped.permute(1, 2, 0).contiguous()
+def _crop(array: Pixels) -> Tensor:
+    left, top = crop_start(array.shape[1]), crop_start(array.shape[0])
+    return torch.from_numpy(np.array(array[top : top + CROP, left : left + CROP]))

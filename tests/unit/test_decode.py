@@ -19,7 +19,7 @@ from torchvision import transforms
 from pipeline.fetch.limits import FetchLimits
 from pipeline.pictures.pictures import open_picture
 from pipeline.records import Precision
-from workers.decode import _SCALED_SIDE, _rgb_array
+from workers.decode import _SCALED_SIDE, _read_stored
 from workers.decoder import Decoded, Decoder
 from workers.geometry import CROP
 
@@ -101,10 +101,26 @@ def test_big_photos_are_decoded_at_a_smaller_scale_to_nearly_the_same(
 ) -> None:
     path = Path(save(scene(side * 4 // 3, side), tmp_path / "a.jpg", quality=90))
     with open_picture(path.read_bytes(), MAX_PIXELS) as picture:
-        array = _rgb_array(path.read_bytes(), picture, _SCALED_SIDE[precision])
-    assert array.shape == (scaled[1], scaled[0], 3)
+        stored = _read_stored(path.read_bytes(), picture, _SCALED_SIDE[precision])
+    assert stored.array.shape == (scaled[1], scaled[0], 3)
     difference = pixels(decoder(precision)(str(path))).int() - source_pixels(str(path)).int()
     assert difference.abs().float().mean() < 3
+
+
+@pytest.mark.parametrize("size", [(2759, 2049), (2049, 2759), (2063, 2063)])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_sides_that_no_scale_divides_shift_nothing(
+    tmp_path: Path, size: tuple[int, int], orientation: int
+) -> None:
+    stripes = np.indices((size[1], size[0])).sum(0) // 40 % 2 * 255
+    image = Image.fromarray(np.repeat(stripes[..., None], 3, 2).astype(np.uint8))
+    exif = Image.Exif()
+    exif[274] = orientation
+    large, small = tmp_path / "a.jpg", tmp_path / "a.png"
+    image.save(large, quality=95, exif=exif)
+    image.save(small, exif=exif)
+    difference = pixels(decoder()(str(large))).int() - pixels(decoder()(str(small))).int()
+    assert difference.abs().max() <= 8
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -38,7 +38,8 @@ def time_parts(
             decoded = clock()
             decode._like_the_source(picture)
         else:
-            array = decode._rgb_array(data, picture, decode._SCALED_SIDE[precision])
+            side = decode._SCALED_SIDE[precision]
+            stored = decode._read_stored(data, picture, side)
             decoded = clock()
-            decode._resize_and_crop(array)
+            decode._crop(decode._turned(decode._resize(stored), stored.orientation))
         return Parts(decoded - started, clock() - decoded)

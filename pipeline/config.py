@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     device: str = Field(default="auto", pattern=r"^(auto|all|cpu|cuda(:\d+)?)$")
     #: What computes: ``torch`` or ``openvino``; unset: what is fastest on the device.
     engine: Literal["torch", "openvino"] | None = None
-    #: Whether what is unset of the next four is found by a measurement, once on each machine.
+    #: Whether what is unset of engine, max_batch, loaders and piece is measured, once a machine.
     tune: bool = True
     #: Images in one forward pass at most; unset: what suits the device.
     max_batch: int | None = Field(default=None, ge=1, le=4096)

@@ -79,14 +79,12 @@ def _read_jpeg(data: bytes, picture: Image.Image, side: int) -> Stored:
     width, height = picture.size
     # Other scales than these have no SIMD in libjpeg-turbo, and take longer than the whole picture.
     scale = next((n for n in (8, 4, 2) if min(width, height) >= n * side), 1)
+    scaled = (-(-height // scale), -(-width // scale))
     array: Pixels = simplejpeg.decode_jpeg(
-        data,
-        "RGB",
-        fastdct=False,
-        fastupsample=False,
-        min_height=-(-height // scale),
-        min_width=-(-width // scale),
+        data, "RGB", fastdct=False, fastupsample=False, min_height=scaled[0], min_width=scaled[1]
     )
+    if array.shape[:2] != scaled:
+        raise ValueError("Pillow and libjpeg-turbo see pictures of two sizes in it")
     return Stored(array, width, height, scale, orientation(picture))
 
 

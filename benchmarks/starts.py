@@ -3,13 +3,14 @@
     .venv/bin/python benchmarks/starts.py FOLDER [--starts 300] [--batches 20000] [--weights FILE]
 
 Each start is a process of its own, `imagemill classify` over a few pictures of FOLDER; its exit
-code has to be 0 and its answers the first one's. Then one classifier computes the batches, in as
+code has to be 0 and its answers the first one's, to four digits. Then one classifier computes the batches, in as
 many threads as there are cores, and each answer has to be the first one's.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -64,7 +66,16 @@ def start(pictures: list[Path], options: argparse.Namespace) -> tuple[int, str]:
         text=True,
         check=False,
     )
-    return done.returncode, done.stdout
+    rows = map(json.loads, done.stdout.splitlines())
+    found = [
+        (row["uri"], [(p["label"], round(p["score"], 4)) for p in labels(row)]) for row in rows
+    ]
+    return done.returncode, repr(found)
+
+
+def labels(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the predictions of a row; scores of one image in two batches differ by 1e-7."""
+    return row["predictions"] or []
 
 
 def summary(ends: Counter[tuple[int, str]]) -> str:

@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/starts.py FOLDER [--starts 300] [--batches 20000] [--weights FILE]
 
 Each start is a process of its own, `imagemill classify` over a few pictures of FOLDER; its exit
-code has to be 0 and its answers the first one's, to four digits. Then one classifier computes the batches, in as
-many threads as there are cores, and each answer has to be the first one's.
+code has to be 0 and its answers the first one's, to four digits. Then one classifier computes the
+batches, in as many threads as there are cores, and each answer has to be the first one's.
 """
 
 from __future__ import annotations

@@ -42,12 +42,7 @@ def bench(
     images: Images = 1000,
     rounds: Rounds = 3,
     precision: take.ChosenPrecision = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE", help="As in run; all take the same time.  [default: demo]"
-        ),
-    ] = None,
+    weights: Weights = None,
     labels: take.Labels = None,
     device: take.Device = None,
     chart: Chart = None,

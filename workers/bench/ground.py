@@ -78,7 +78,7 @@ def lay_ground(wish: Wish, scratch: Path, held: ExitStack, tell: Callable[[str],
 
 
 def _choose(weights: Weights, settings: Settings, device: torch.device) -> Choice:
-    given = Given(settings.engine, settings.max_batch, settings.loaders, settings.piece)
+    given = Given.of(settings)
     return tune(weights.path, None, settings.precision, device, measure=True, given=given)
 
 

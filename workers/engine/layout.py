@@ -36,7 +36,7 @@ def start_engine(
     keep_memory()
     allow_many_files()
     device, precision, state = find_device(settings.device), settings.precision, read_state(weights)
-    given = Given(settings.engine, settings.max_batch, settings.loaders, settings.piece)
+    given = Given.of(settings)
     measure = measure and settings.tune
     choice = tune(weights, state, precision, device, measure=measure, given=given)
     classifier = make_classifier(state, precision, device, choice.engine, choice.streams)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from pipeline.config import Settings
 from workers.classifier.making import EngineName
 from workers.tuning.measurements import Rate
 
@@ -16,6 +17,11 @@ class Given:
     max_batch: int | None = None
     loaders: int | None = None
     piece: int | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Given:
+        """Return what these settings decide."""
+        return cls(settings.engine, settings.max_batch, settings.loaders, settings.piece)
 
     @property
     def names(self) -> tuple[str, ...]:

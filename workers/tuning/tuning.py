@@ -1,9 +1,6 @@
 """Tuning: the choice for one model on one device, given, remembered, measured, or built in.
 
-``start_engine`` calls ``tune(weights, state, settings.precision, device, measure=...,
-given=Given(settings.engine, settings.max_batch, settings.loaders, settings.piece))`` and lays the
-engine out by the ``Choice``: ``make_classifier(..., choice.engine, choice.streams)`` and
-``EngineOptions(max_batch=, loaders=, streams=, piece=)``.
+``start_engine`` asks ``tune`` and lays the engine out by the ``Choice``.
 """
 
 from __future__ import annotations

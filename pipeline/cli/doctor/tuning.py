@@ -26,7 +26,7 @@ def find_layout(settings: Settings, *, anew: bool) -> tuple[str, str]:
         return "it depends on the weights, which are not downloaded yet", ""
     keep_memory()
     path = find_weights(settings.weights, settings.labels).path
-    given = Given(settings.engine, settings.max_batch, settings.loaders, settings.piece)
+    given = Given.of(settings)
     device = find_device(settings.device)
     choice = tune(path, None, settings.precision, device, measure=anew, given=given, anew=anew)
     advice = "" if choice.measured or given.is_whole else _ADVICE

@@ -9,9 +9,9 @@ from torch import nn
 from torchvision import transforms
 
 from workers.classifier.module import build_module
+from workers.classifier.numbers import MEAN, STD
 from workers.weights import read_state
 
-MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 NORMALIZE = transforms.Normalize(MEAN, STD)
 
 #: The transform of torchvision's classification models, for PIL images.

@@ -49,7 +49,7 @@ _PREDICTIONS = f"""
 INSERT INTO predictions
 SELECT job_id, index, rank, :first_label + (label_id - :first_label + 37 * (rank - 1)) % {LABELS},
     score / 2 ^ (rank - 1)
-FROM outcomes, generate_series(1, 5) rank WHERE job_id = :job AND label_id IS NOT NULL"""
+FROM outcomes, generate_series(1, :top_k) rank WHERE job_id = :job AND label_id IS NOT NULL"""
 
 _CHUNKS = f"""
 INSERT INTO chunks (job_id, number, first, last, state, token, succeeded, failed, worker, sent_at,
@@ -71,12 +71,15 @@ class MadeJob:
     own: str
 
 
-def make_rows(database: Database, total: int) -> list[MadeJob]:
-    """Make the jobs with their rows; the indexes are taken away meanwhile, and built again."""
+def make_rows(database: Database, total: int, top_k: int = 5) -> list[MadeJob]:
+    """Make the jobs with their rows, ``top_k`` predictions an image.
+
+    The indexes are taken away meanwhile, and built again.
+    """
     sizes = [int(total * share) for share in (_BIG, _SORTED, _BROKEN)]
     sizes += [(total - sum(sizes)) // _SMALL_JOBS] * _SMALL_JOBS
     restore = _drop_indexes(database)
-    jobs = [_make_job(database, number, size) for number, size in enumerate(sizes)]
+    jobs = [_make_job(database, number, size, top_k) for number, size in enumerate(sizes)]
     for statement in restore:
         _execute(database, statement)
     with database.engine.connect() as connection:
@@ -101,11 +104,11 @@ def draw_uris(database: Database, jobs: list[MadeJob], count: int) -> list[tuple
     return drawn
 
 
-def _make_job(database: Database, number: int, size: int) -> MadeJob:
+def _make_job(database: Database, number: int, size: int, top_k: int) -> MadeJob:
     precision = Precision.FAST if number % 2 else Precision.AUTO
     labels = tuple(f"label {n}" for n in range(LABELS))
     model = Model("made", "5a" * 32, precision, "1", labels)
-    spec = JobSpec(f"job-{number}", model, {"top_k": 5}, "hash", CHUNK, Dispatch.BROKER)
+    spec = JobSpec(f"job-{number}", model, {"top_k": top_k}, "hash", CHUNK, Dispatch.BROKER)
     with database.transaction() as connection:
         stored = save_model(connection, model)
         job_id = create_job(connection, spec, stored.id)
@@ -116,8 +119,9 @@ def _make_job(database: Database, number: int, size: int) -> MadeJob:
     outcomes = _OUTCOMES.format(
         label=_BY_POSITION if number == 1 else _SKEWED, failed=_TOGETHER if number == 2 else _SPREAD
     )
-    for statement in (_IMAGES, outcomes, _PREDICTIONS, _CHUNKS):
+    for statement in (_IMAGES, outcomes, _CHUNKS):
         _execute(database, statement, **values)
+    _execute(database, _PREDICTIONS, job=job_id, first_label=stored.label_ids[0], top_k=top_k)
     return job
 
 

@@ -23,18 +23,18 @@ import sqlalchemy as sa
 from bulk_rows import CHUNK, LABELS, MadeJob, draw_uris, make_rows
 from servers import open_postgres
 
-from pipeline.cli.jobs.tallies import count_by_code, count_by_label
 from pipeline.database.database import Database, open_database
 from pipeline.queries.chunks import list_chunks
 from pipeline.queries.cursors import write_cursor
 from pipeline.queries.filters import PredictionFilter as Filter
 from pipeline.queries.jobs import count_jobs, get_job, list_jobs
 from pipeline.queries.results import count_results, list_results
+from pipeline.queries.tallies import count_by_code, count_by_label
 
 Read = Callable[[sa.Connection], object]
 
 #: The rows are thrown away, so none has to reach the disk.
-_SETTINGS = {"fsync": "off", "full_page_writes": "off", "maintenance_work_mem": "512MB"}
+SETTINGS = {"fsync": "off", "full_page_writes": "off", "maintenance_work_mem": "512MB"}
 _CODES = ("not_found", "truncated", "decode_error", "timeout", "http_5xx", "model_error")
 
 
@@ -97,7 +97,7 @@ _UNIQUE = ("uri", "uri in a job", "custom id", "custom id in a job")
 def main() -> None:
     options = read_options()
     random.seed(options.seed)
-    with open_postgres(**_SETTINGS) as server:
+    with open_postgres(**SETTINGS) as server:
         database = open_database(server.url)
         started = time.perf_counter()
         jobs = make_rows(database, options.images)

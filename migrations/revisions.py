@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 #: Every revision from the oldest on; a test compares them with ``versions/``.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 HEAD = REVISIONS[-1]
 
 

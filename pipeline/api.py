@@ -11,13 +11,14 @@ from pipeline.broker import Broker
 from pipeline.config import Options, Settings, load_settings
 from pipeline.database.database import Database, open_database
 from pipeline.fetch.limits import limits_of
+from pipeline.handing import Handed
 from pipeline.outgoing.policy import OutgoingPolicy
 from pipeline.producer import check_name
 from pipeline.queries.filters import PredictionFilter
 from pipeline.queries.jobs import count_failures
 from pipeline.queries.results import iterate_results
 from pipeline.records import ImageResult, Job, Priority
-from pipeline.reports import Interrupted, RunReport, SubmitReport
+from pipeline.reports import Interrupted, RunReport, StoredReport, SubmitReport
 from pipeline.sources import SourceOptions, check_sources
 from pipeline.watching import watch
 from pipeline.webhooks.asking import check_webhook
@@ -157,6 +158,48 @@ def submit(
         with database.reading() as connection:
             told = find_webhook(connection, job.id)
             return SubmitReport(job, count_failures(connection, job.id), told)
+
+
+def hand_in(
+    database: Database,
+    broker: Broker,
+    settings: Settings,
+    handed: Handed,
+    *,
+    name: str | None = None,
+    sources: Sequence[str] = (),
+    source_options: SourceOptions = SourceOptions(),
+    priority: Priority = Priority.BULK,
+    max_failure_rate: float | None = None,
+    skip_known: bool = False,
+    webhook: str | None = None,
+) -> StoredReport:
+    """Store a job for the cluster's workers, as ``submit`` does, with services that are open.
+
+    Its references are those of the ``sources`` and those that were ``handed`` in. Raises
+    ImagemillError, and what the screen of ``handed`` raises.
+    """
+    if sources:
+        check_sources(sources, source_options, limits_of(settings))
+    from workers.submission import Submission, submit_job
+
+    stored = submit_job(
+        Submission(
+            database,
+            broker,
+            settings,
+            tuple(sources),
+            source_options,
+            name,
+            priority,
+            max_failure_rate,
+            None,
+            skip_known=skip_known,
+            webhook=webhook,
+            handed=handed,
+        )
+    )
+    return StoredReport(stored.job, stored.unsent, stored.is_new)
 
 
 def predictions(

@@ -19,6 +19,12 @@ def data_folder() -> Path:
     return Path(base) / "imagemill"
 
 
+def cache_folder() -> Path:
+    """Return the folder of what can be made again: XDG's, for this user."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "imagemill"
+
+
 def default_database_url() -> str:
     """Return the address of the embedded default: one SQLite file for this user."""
     return f"sqlite:///{data_folder() / 'imagemill.db'}"
@@ -110,6 +116,19 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     #: The address that it listens on there.
     metrics_host: str = "127.0.0.1"
+    #: Where `imagemill serve` listens; without any token nowhere but on loopback.
+    host: str = "127.0.0.1"
+    port: int = Field(default=8420, ge=0, le=65_535)
+    #: Pictures that were sent over HTTP, one folder a job: where the workers find them, too.
+    uploads: Path = Field(default_factory=lambda: data_folder() / "uploads")
+    #: Bytes of one request over HTTP, and references of one submission, at most.
+    upload_bytes: int = Field(default=64 * 2**20, ge=1024)
+    upload_references: int = Field(default=100_000, ge=1)
+    #: Requests a second of one token, or of one address without a token.
+    requests_per_s: float = Field(default=50.0, gt=0)
+    #: Where thumbnails are kept, and how much of them, in bytes.
+    thumbnails: Path = Field(default_factory=lambda: cache_folder() / "thumbnails")
+    thumbnails_bytes: int = Field(default=2**30, ge=0)
     #: ``text``, or ``json``: one object a line.
     log_format: str = Field(default="text", pattern="^(text|json)$")
 
@@ -183,6 +202,14 @@ class Options(TypedDict, total=False):
     stall_s: float | None
     metrics_port: int | None
     metrics_host: str | None
+    host: str | None
+    port: int | None
+    uploads: Path | None
+    upload_bytes: int | None
+    upload_references: int | None
+    requests_per_s: float | None
+    thumbnails: Path | None
+    thumbnails_bytes: int | None
     log_format: str | None
 
 

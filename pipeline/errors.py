@@ -25,6 +25,10 @@ class JobError(ImagemillError):
     """A job that does not exist, is held by another run, or does not fit what was asked."""
 
 
+class UnknownJobError(JobError):
+    """A job that does not exist, or an image that it does not have."""
+
+
 class EngineError(ImagemillError):
     """The engine cannot go on: its device or its loader processes are gone for good."""
 

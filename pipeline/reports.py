@@ -41,3 +41,15 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, job: Job) -> None:
         super().__init__(f"job {job.handle} was interrupted")
         self.job = job
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """A job that is stored; ``unsent`` says why nothing of it could be sent to the workers yet.
+
+    ``is_new``: there was none of its name.
+    """
+
+    job: Job
+    unsent: str | None
+    is_new: bool

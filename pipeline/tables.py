@@ -77,6 +77,8 @@ jobs = sa.Table(
     sa.Column("reused", sa.Integer),
     # References that were left out at submission, since their answers were here already.
     sa.Column("skipped", sa.Integer, nullable=False, server_default="0"),
+    # Images by the score of rank 1, in steps of 0.05; stored beside the histogram of the labels.
+    sa.Column("scores", _JSON),
     sa.Index("ix_jobs_status", "status"),
     # A deleted job's id is never given again: a late message must not meet another job.
     sqlite_autoincrement=True,
@@ -182,6 +184,17 @@ webhooks = sa.Table(
     ),
 )
 
+# Who may use the HTTP interface: a token itself is known to its owner alone.
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("sha256", sa.Text, nullable=False, unique=True),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False),
+)
+
 outcomes = sa.Table(
     "outcomes",
     metadata,
@@ -199,7 +212,7 @@ outcomes = sa.Table(
     sa.Column("height", sa.Integer),
     # Each holds what a page is ordered by, and all that a filter needs of a row.
     sa.Index("ix_outcomes_label", "label_id", "job_id", "index", "score"),
-    sa.Index("ix_outcomes_job_label", "job_id", "label_id"),
+    sa.Index("ix_outcomes_job_label", "job_id", "label_id", "score", "index"),
     sa.Index("ix_outcomes_score", "job_id", "score", "index"),
     sa.Index(
         "ix_outcomes_failed",

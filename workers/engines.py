@@ -13,6 +13,7 @@ from typing import Protocol
 
 from pipeline.config import Settings
 from pipeline.errors import EngineError, WeightsError
+from pipeline.fetch.roots import narrow
 from pipeline.records import JobRules, Precision
 from workers.absence import Absent
 from workers.identity import PREPROCESSING
@@ -48,6 +49,7 @@ class _Key:
     precision: Precision
     max_pixels: int
     max_bytes: int
+    roots: tuple[Path, ...]
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ class Engines:
 
     def _start_for(self, rules: JobRules, key: _Key) -> RunningEngine:
         path = self._find_weights(rules)
-        limits = {"max_pixels": key.max_pixels, "max_bytes": key.max_bytes}
+        limits = {name: getattr(key, name) for name in ("max_pixels", "max_bytes", "roots")}
         settings = self._settings.model_copy(update={"precision": key.precision, **limits})
         log.info("model loading", extra={"model": key.sha256[:12], "weights": str(path)})
         try:
@@ -150,7 +152,8 @@ class Engines:
         # A job may ask for less than this worker allows, never for more.
         pixels = min(rules.max_pixels or self._settings.max_pixels, self._settings.max_pixels)
         bytes_ = min(rules.max_bytes or self._settings.max_bytes, self._settings.max_bytes)
-        return _Key(rules.sha256, rules.precision, pixels, bytes_)
+        roots = narrow(self._settings.roots, rules.roots)
+        return _Key(rules.sha256, rules.precision, pixels, bytes_, roots)
 
     def _close_idle(self) -> None:
         with self._door:

@@ -6,6 +6,7 @@ from pipeline.config import Settings
 from pipeline.database.database import Database
 from pipeline.errors import JobError
 from pipeline.fetch.limits import limits_of
+from pipeline.handing import NOTHING, Handed
 from pipeline.known.images import KnownImages
 from pipeline.records import Dispatch, Job, JobSpec, Priority
 from pipeline.sources import SourceOptions, list_folder_sources, sources_hash
@@ -26,6 +27,7 @@ def make_spec(
     priority: Priority = Priority.BULK,
     max_failure_rate: float | None = None,
     skip_known: bool = False,
+    handed: Handed = NOTHING,
 ) -> JobSpec:
     """Return what is stored of a submission."""
     usual = RUN_CHUNK if dispatch is Dispatch.LOCAL else SUBMIT_CHUNK
@@ -41,12 +43,13 @@ def make_spec(
         "max_bytes": settings.max_bytes,
         "skip_known": skip_known or None,
         "reuse": settings.reuse or None,
+        **handed.options,
     }
     return JobSpec(
         name=name,
         model=identify(weights, settings.precision),
         options=options,
-        sources_hash=sources_hash(sources, source_options),
+        sources_hash=handed.add_to(sources_hash(sources, source_options)),
         chunk_size=chunk_size,
         dispatch=dispatch,
         priority=priority,

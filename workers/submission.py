@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO, TextIO
 
 from pipeline.broker import Broker
@@ -14,6 +15,7 @@ from pipeline.database.database import Database
 from pipeline.dispatcher import Dispatcher
 from pipeline.errors import BrokerError
 from pipeline.fetch.limits import limits_of
+from pipeline.handing import NOTHING, Handed
 from pipeline.locks import hold_name
 from pipeline.producer import submit
 from pipeline.queries.jobs import find_job, get_job_by_number
@@ -42,14 +44,19 @@ class Submission:
     on_storing: Callable[[int], None] = lambda _: None
     skip_known: bool = False
     webhook: str | None = None
+    handed: Handed = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A job that is stored; ``unsent`` says why nothing of it could be sent yet."""
+    """A job that is stored; ``unsent`` says why nothing of it could be sent yet.
+
+    ``is_new``: it was not there before.
+    """
 
     job: Job
     unsent: str | None
+    is_new: bool
 
 
 def submit_job(wanted: Submission) -> Submitted:
@@ -70,14 +77,16 @@ def submit_job(wanted: Submission) -> Submitted:
         wanted.priority,
         wanted.max_failure_rate,
         wanted.skip_known,
+        wanted.handed,
     )
     with _holding(wanted):
-        job_id = _find(wanted, spec) or _store(wanted, spec)
+        found = _find(wanted, spec)
+        job_id = found or _store(wanted, spec)
         if wanted.webhook is not None:
             ask(wanted.database, job_id, wanted.webhook)
     unsent = _send(wanted, job_id)
     with wanted.database.reading() as connection:
-        return Submitted(get_job_by_number(connection, job_id), unsent)
+        return Submitted(get_job_by_number(connection, job_id), unsent, is_new=not found)
 
 
 @contextmanager
@@ -106,9 +115,10 @@ def _find(wanted: Submission, spec: JobSpec) -> int | None:
 
 
 def _store(wanted: Submission, spec: JobSpec) -> int:
-    references = read_sources(
+    listed = read_sources(
         wanted.sources, wanted.source_options, wanted.stdin, limits_of(wanted.settings)
     )
+    references = wanted.handed.screen(chain(listed, wanted.handed.references()))
     known = find_known(wanted.database, wanted.settings, spec)
     return submit(wanted.database, spec, references, wanted.on_storing, known)
 

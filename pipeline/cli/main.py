@@ -8,7 +8,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli import bench, classify, db, endings, submit, weights, worker
+from pipeline.cli import (
+    bench,
+    classify,
+    compare,
+    db,
+    endings,
+    serve,
+    submit,
+    tokens,
+    weights,
+    worker,
+)
 from pipeline.cli.demo import command as demo
 from pipeline.cli.doctor import command as doctor
 from pipeline.cli.jobs import commands as jobs
@@ -50,10 +61,13 @@ app.command(epilog=classify.EPILOG)(classify.classify)
 app.command(epilog=run.EPILOG)(run.run)
 app.command(epilog=submit.EPILOG)(submit.submit)
 app.command(epilog=worker.EPILOG)(worker.worker)
+app.command(epilog=serve.EPILOG)(serve.serve)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(predictions.app, name="predictions")
+app.command(epilog=compare.EPILOG)(compare.compare)
 app.add_typer(weights.app, name="weights")
 app.add_typer(db.app, name="db")
+app.add_typer(tokens.app, name="tokens")
 app.command(epilog=doctor.EPILOG)(doctor.doctor)
 app.command(epilog=bench.EPILOG)(bench.bench)
 app.command(epilog=demo.EPILOG)(demo.demo)

@@ -7,10 +7,11 @@ import typer
 
 from pipeline.cli import options as take
 from pipeline.cli.endings import INTERRUPTED, leave, stop
-from pipeline.cli.jobs.view import as_dict, outline
+from pipeline.cli.jobs.view import outline
 from pipeline.cli.output import answer, answer_json, say, show_pairs
 from pipeline.cli.run.progress import show_progress
 from pipeline.cli.run.report import exit_code, say_known, say_next
+from pipeline.job_json import as_dict
 from pipeline.records import Priority
 
 if TYPE_CHECKING:

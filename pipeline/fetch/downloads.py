@@ -48,11 +48,30 @@ class Downloads(Generic[Key]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._web: Web | None = None
-        threading.Thread(target=self._loop.run_forever, name="downloads", daemon=True).start()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="downloads", daemon=True
+        )
+        self._thread.start()
 
     def start(self, key: Key, uri: str) -> None:
         """Begin a download, or let it wait for its turn; may be called from any thread."""
         self._loop.call_soon_threadsafe(self._begin, key, uri)
+
+    def close(self) -> None:
+        """Break off what is under way, of which nobody hears any more, and close connections."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _end(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._web is not None:
+            await self._web.close()
 
     def _begin(self, key: Key, uri: str) -> None:
         task = self._loop.create_task(self._carry(key, uri))

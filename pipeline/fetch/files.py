@@ -1,4 +1,4 @@
-"""The bytes of a local file, with limits."""
+"""The bytes of a local file, with limits, and what is seen of it without them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pipeline.failures import PictureError
 from pipeline.fetch.limits import Fetched, FetchLimits
 from pipeline.fetch.opening import explain, open_regular
-from pipeline.records import FailureCode
+from pipeline.records import FailureCode, FileFacts
 from pipeline.references import INVALID, find_scheme, is_storable
 
 #: Read at once from a file that is longer than it said.
@@ -25,6 +25,20 @@ def read_bytes(uri: str, limits: FetchLimits) -> Fetched:
         return _read_file(uri, limits)
     except OSError as error:
         raise explain(error) from None
+
+
+def look_at_file(uri: str, limits: FetchLimits) -> FileFacts:
+    """Return size and version of a local file that could be read now; raises as ``read_bytes``."""
+    _check_reference(uri)
+    try:
+        file = open_regular(uri, limits.roots)
+        try:
+            found = os.fstat(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise explain(error) from None
+    return FileFacts(found.st_size, str(found.st_mtime_ns))
 
 
 def _check_reference(uri: str) -> None:

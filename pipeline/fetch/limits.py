@@ -16,7 +16,7 @@ _PORTS = (80, 443)
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """What a process may fetch; how it was started decides, never a job.
+    """What a process may fetch; how it was started decides, and a job at most narrows it.
 
     ``max_bytes`` of one image. Local paths below ``roots`` (empty: any path). Of the web:
     ``timeout_s`` for one image with all its redirects, hosts or networks inside that may be

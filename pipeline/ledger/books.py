@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from pipeline import tables
 from pipeline.clock import from_now
 from pipeline.ledger.columns import CANCELLED, OPEN
+from pipeline.queries.answers.counts import count_answers
 from pipeline.queries.jobs import count_reused, get_counts
-from pipeline.queries.labels import list_labels
 
 if TYPE_CHECKING:
     from typing import Any
@@ -21,7 +21,10 @@ _chunk, _job = tables.chunks.c, tables.jobs.c
 
 #: A job that goes on has no books: its counts are sums over its chunks again.
 NO_BOOKS: dict[str, Any] = dict.fromkeys(
-    ("succeeded", "failed", "cancelled", "reused", "histogram", "finished_at", "reason")
+    (
+        *("succeeded", "failed", "cancelled", "reused", "histogram", "scores"),
+        *("finished_at", "reason"),
+    )
 )
 
 
@@ -57,7 +60,11 @@ def close_books(
     status: JobStatus,
     reason: str | None = None,
 ) -> None:
-    """End a job with this status; store its counts and its histogram ``{label: images}``."""
+    """End a job with this status; store its counts and histograms.
+
+    Those are ``{label: images}``, the most frequent first, and the images by score in 20 bins.
+    """
+    answers = count_answers(connection, job_id)
     books = {
         "status": str(status),
         "reason": reason,
@@ -67,7 +74,8 @@ def close_books(
         "failed": counts.failed,
         "cancelled": counts.cancelled,
         "reused": count_reused(connection, job_id),
-        "histogram": {one.label: one.images for one in list_labels(connection, job_id)},
+        "histogram": {one.label: one.images for one in answers.labels},
+        "scores": answers.scores,
         "finished_at": from_now(),
     }
     connection.execute(sa.update(tables.jobs).where(_job.id == job_id).values(books))

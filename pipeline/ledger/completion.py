@@ -22,8 +22,8 @@ _chunk = tables.chunks.c
 def complete(database: Database, job_id: int) -> bool:
     """Close the books of a job whose chunks are all done; False: not yet, or it is not alive.
 
-    It is completed, or failed when too many of its images failed. Its counts and the histogram
-    ``{label: images}`` are stored with it.
+    It is completed, or failed when too many of its images failed. Its counts and its histograms,
+    by label and by score, are stored with it.
     Raises AssertionError when the books do not balance: a bug.
     """
     # Whoever commits the last chunk sees none open, so the others need not wait for the lock.

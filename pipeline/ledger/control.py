@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pipeline import tables
 from pipeline.clock import from_now
-from pipeline.errors import JobError
+from pipeline.errors import JobError, UnknownJobError
 from pipeline.ledger.books import NO_BOOKS, balance, cancel_open_chunks, close_books
 from pipeline.ledger.columns import ALIVE, CANCELLED, UNSCATHED, queued
 from pipeline.ledger.completion import complete
@@ -106,7 +106,8 @@ def _lock(connection: sa.Connection, job_id: int) -> _Row:
     """Lock the job and return its row; JobError unless it is there, submitted whole."""
     job = lock_job(connection, job_id)
     if job is None:
-        raise JobError(f"job number {job_id} is gone; `imagemill jobs list` shows what is there")
+        sentence = "is gone; `imagemill jobs list` shows what is there"
+        raise UnknownJobError(f"job number {job_id} {sentence}")
     if job.submitted_at is None and job.status == JobStatus.CANCELLED:
         _refuse(job, ": its deletion was interrupted; delete it again: `imagemill jobs delete {}`")
     if job.submitted_at is None:

@@ -46,18 +46,45 @@ class ChunkRecord:
     finished_at: datetime | None
 
 
+_CHUNKS = sa.select(*(chunks.c[field.name] for field in fields(ChunkRecord)))
+
+
 def list_chunks(
     conn: sa.Connection, job_id: int, limit: int = 100, after: int = -1
 ) -> list[ChunkRecord]:
     """Return a page of a job's chunks by number; ``after`` is the number that ended the last."""
     check_limit(limit)
-    query = (
-        sa.select(*(chunks.c[field.name] for field in fields(ChunkRecord)))
-        .where(chunks.c.job_id == job_id, chunks.c.number > after)
-        .order_by(chunks.c.number)
-        .limit(limit)
+    query = _CHUNKS.where(chunks.c.job_id == job_id, chunks.c.number > after)
+    found = conn.execute(query.order_by(chunks.c.number).limit(limit))
+    return [_as_chunk(row) for row in found.mappings()]
+
+
+def find_chunk(conn: sa.Connection, job_id: int, index: int) -> ChunkRecord | None:
+    """Return the chunk that holds an image; None: no chunk of the job does."""
+    holding = _CHUNKS.where(
+        chunks.c.job_id == job_id, chunks.c.first <= index, chunks.c.last >= index
     )
-    return [_as_chunk(row) for row in conn.execute(query).mappings()]
+    number = _guess_number(conn, job_id, index)
+    row = conn.execute(holding.where(chunks.c.number == number)).mappings().one_or_none()
+    if row is None:
+        # It was split: those of one image are behind all the others, so begin at the end.
+        last = holding.order_by(chunks.c.number.desc()).limit(1)
+        row = conn.execute(last).mappings().one_or_none()
+    return None if row is None else _as_chunk(row)
+
+
+def _guess_number(conn: sa.Connection, job_id: int, index: int) -> int:
+    """Return the number of the chunk that held an image when the job was submitted.
+
+    A chunk that was not split begins at its number times the job's chunk size.
+    """
+    columns = (chunks.c.number, chunks.c.first, chunks.c.last)
+    query = sa.select(*columns).where(chunks.c.job_id == job_id).order_by(chunks.c.number).limit(1)
+    found = conn.execute(query).one_or_none()
+    if found is None:
+        return 0
+    size: int = found.first // found.number if found.number else found.last + 1
+    return index // max(1, size)
 
 
 def _as_chunk(row: Mapping[Any, Any]) -> ChunkRecord:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pipeline.errors import JobError, UsageError
+from pipeline.errors import UnknownJobError, UsageError
 from pipeline.records import (
     ChunkState,
     Counts,
@@ -44,8 +44,16 @@ class JobHead:
     """What other reads need of a job: no sums over its chunks."""
 
     id: int
+    public_id: str
+    name: str | None
     model_id: int
     options: dict[str, Any]
+    total: int
+
+    @property
+    def handle(self) -> str:
+        """The name if it has one, else the id: either means the job everywhere."""
+        return self.name or self.public_id
 
 
 def find_job(conn: sa.Connection, key: str) -> Job | None:
@@ -154,12 +162,13 @@ def _named(query: sa.Select[Any], key: str) -> sa.Select[Any]:
     return query.where(is_id | (jobs.c.name == key)).order_by(is_id.desc()).limit(1)
 
 
-def _gone(job_id: int) -> JobError:
-    return JobError(f"job number {job_id} is gone; `imagemill jobs list` shows what is there")
+def _gone(job_id: int) -> UnknownJobError:
+    sentence = "is gone; `imagemill jobs list` shows what is there"
+    return UnknownJobError(f"job number {job_id} {sentence}")
 
 
-def _no_job(key: str) -> JobError:
-    return JobError(f"no job {key!r}; `imagemill jobs list` shows them")
+def _no_job(key: str) -> UnknownJobError:
+    return UnknownJobError(f"no job {key!r}; `imagemill jobs list` shows them")
 
 
 def _read_jobs(conn: sa.Connection, query: sa.Select[Any]) -> list[Job]:
@@ -203,6 +212,7 @@ def _as_job(row: Mapping[Any, Any], counts: Counts, reused: int) -> Job:
         "priority": Priority(row["priority"]),
         "precision": Precision(row["precision"]),
         "histogram": row["histogram"] or {},
+        "scores": None if row["scores"] is None else tuple(row["scores"]),
         "counts": counts,
         "reused": reused,
     }

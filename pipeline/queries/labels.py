@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from pipeline.errors import UsageError
 from pipeline.references import is_storable
 from pipeline.tables import labels, outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ def list_labels(conn: sa.Connection, job_id: int) -> list[LabelCount]:
         .order_by(found.c.images.desc(), labels.c.index)
     )
     return [LabelCount(*row) for row in conn.execute(query)]
+
+
+def order_counts(counts: Iterable[LabelCount]) -> tuple[LabelCount, ...]:
+    """Return labels the most frequent first, of equal ones in the order of the model."""
+    return tuple(sorted(counts, key=lambda one: (-one.images, one.index)))
 
 
 def get_label_ids(conn: sa.Connection, label: str, model_id: int | None = None) -> list[int]:

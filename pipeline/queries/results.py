@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from pipeline.errors import UsageError
-from pipeline.queries.cursors import read_cursor, write_cursor
+from pipeline.queries.cursors import (
+    check_job,
+    read_cursor,
+    read_rank_cursor,
+    write_cursor,
+    write_rank_cursor,
+)
 from pipeline.queries.details import ResultRow, read_rows
 from pipeline.queries.jobs import check_limit, get_job_head
 from pipeline.queries.keys import START
 from pipeline.queries.meaning import resolve
+from pipeline.queries.orders import Order, check_order
+from pipeline.queries.rankings import rank
 from pipeline.tables import jobs
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from pipeline.database.database import Database
     from pipeline.queries.filters import PredictionFilter
     from pipeline.queries.keys import Key, KeyQuery
+    from pipeline.queries.rankings import Ranking
     from pipeline.records import ImageResult
 
 #: Images read at once by a stream: what it holds in memory.
@@ -42,18 +50,26 @@ class Page:
 
 
 def list_results(
-    conn: sa.Connection, wanted: PredictionFilter, limit: int = 50, cursor: str | None = None
+    conn: sa.Connection,
+    wanted: PredictionFilter,
+    limit: int = 50,
+    cursor: str | None = None,
+    order: Order = Order.INDEX,
 ) -> Page:
-    """Return a page of finished images in the order of (job, index), all ranks of each.
+    """Return a page of finished images in this order, all ranks of each.
 
-    Images whose uris begin with something come in the order of their uris (of the first 128
-    characters).
+    The order of the index is that of (job, index); images whose uris begin with something come in
+    the order of their uris (of the first 128 characters). An order by score has what is classified
+    alone; it needs a job, and goes with a label and a range of scores.
 
     Raises UsageError for a filter that cannot be meant, a label that no model knows, or a cursor
-    that is not one; JobError for a job that does not exist.
+    that is not one of this order; JobError for a job that does not exist.
     """
     check_limit(limit)
+    check_order(wanted, order)
     query = resolve(conn, wanted)
+    if order is not Order.INDEX:
+        return _list_ranked(conn, rank(query, wanted, order), limit, cursor)
     after = START if cursor is None else _read_start(cursor, query)
     keys = query.read(conn, after, limit + 1)
     more = write_cursor(keys[limit - 1]) if len(keys) > limit else None
@@ -106,6 +122,13 @@ def _page_keys(database: Database, query: KeyQuery) -> Iterator[list[Key]]:
 
 def _read_start(cursor: str, query: KeyQuery) -> Key:
     after = read_cursor(cursor)
-    if query.job_id not in (None, after[0]):
-        raise UsageError(f"the cursor {cursor!r} belongs to another job; start again without it")
+    check_job(cursor, after[0], query.job_id)
     return after
+
+
+def _list_ranked(conn: sa.Connection, query: Ranking, limit: int, cursor: str | None) -> Page:
+    job_id, order = query.job_id, query.order
+    after = None if cursor is None else read_rank_cursor(cursor, order, job_id)
+    places = query.read(conn, after, limit + 1)
+    more = write_rank_cursor(order, job_id, places[limit - 1]) if len(places) > limit else None
+    return Page(read_rows(conn, [(job_id, index) for _, index in places[:limit]]), more)

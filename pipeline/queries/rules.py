@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -37,8 +38,14 @@ def _as_rules(conn: sa.Connection, row: Mapping[Any, Any]) -> JobRules:
         precision=Precision(row["precision"]),
         preprocessing=row["preprocessing"],
         folders=tuple(options.get("folders") or ()),
+        roots=_read_roots(options),
         max_pixels=options.get("max_pixels"),
         max_bytes=options.get("max_bytes"),
         reuse=bool(options.get("reuse")),
         limited=row["max_failure_rate"] is not None,
     )
+
+
+def _read_roots(options: Mapping[str, Any]) -> tuple[Path, ...] | None:
+    roots = options.get("roots")
+    return None if roots is None else tuple(map(Path, roots))

@@ -88,6 +88,8 @@ class Job:
     skipped: int
     #: Images by label (classified), from the stored histogram of a finished job.
     histogram: dict[str, int]
+    #: Images by score of rank 1, in 20 steps of 0.05; None: it runs, or ended before these were.
+    scores: tuple[int, ...] | None
     created_at: datetime
     submitted_at: datetime | None
     started_at: datetime | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.records.jobs import StoredModel
 from pipeline.records.words import Precision
@@ -14,6 +15,7 @@ class JobRules:
 
     ``weights`` is the name or file that the submission gave; ``sha256`` is what counts.
     ``folders`` are the sources that were folders then: absent, nothing can be said of their files.
+    ``roots``: no local path that leads out of them is read (None: the job does not say).
     """
 
     model: StoredModel
@@ -25,6 +27,7 @@ class JobRules:
     precision: Precision = Precision.AUTO
     preprocessing: str = ""
     folders: tuple[str, ...] = ()
+    roots: tuple[Path, ...] | None = None
     max_pixels: int | None = None
     max_bytes: int | None = None
     #: Bytes that were seen before take their answer from the database.

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from os.path import isdir, join, lexists
 from typing import TYPE_CHECKING
 
+from pipeline.fetch.roots import is_below
 from pipeline.sources.folders import list_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _MAGIC = re.compile(r"[*?[]")
 _ANY_DEPTH = "**"
@@ -30,16 +32,17 @@ def find_start(pattern: str) -> str:
     return _split(pattern)[0]
 
 
-def iterate_matches(pattern: str) -> Iterator[tuple[str, bool]]:
+def iterate_matches(pattern: str, roots: tuple[Path, ...] = ()) -> Iterator[tuple[str, bool]]:
     """Yield (path, is a folder) of what the absolute ``pattern`` matches; ``**`` is any depth.
 
     Nothing below a matched folder is yielded: the folder stands for it. As in a shell, ``*``
-    matches no leading dot. Under ``**`` links to folders are not followed.
+    matches no leading dot. Under ``**`` links to folders are not followed, and those that lead out
+    of the ``roots`` (none: any folder) nowhere.
 
     Raises SourceError for a folder that cannot be listed.
     """
     root, parts = _split(pattern)
-    glob = Glob(parts)
+    glob = Glob(parts, roots)
     start = glob.reach({0})
     if not isdir(root):
         return
@@ -65,9 +68,12 @@ class Glob:
     """A pattern's parts as an automaton; a state is the number of parts that are matched."""
 
     parts: tuple[str, ...]
+    roots: tuple[Path, ...] = ()
 
     def list(self, folder: str) -> list[tuple[str, bool]]:
         """Return the entries of a folder as ``list_folder`` does."""
+        if self.roots and not is_below(folder, self.roots):
+            return []
         return list_folder(folder, follow=_ANY_DEPTH not in self.parts)
 
     def accepts(self, states: frozenset[int]) -> bool:

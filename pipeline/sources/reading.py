@@ -146,7 +146,7 @@ def _read_images(kind: Kind, path: str, limits: FetchLimits) -> Iterator[Referen
 
 def _read_glob(pattern: str, limits: FetchLimits) -> Iterator[Reference]:
     found = False
-    for path, is_folder in iterate_matches(pattern):
+    for path, is_folder in iterate_matches(pattern, limits.roots):
         found = True
         if is_folder:
             yield from map(_reference, iterate_folder(path))

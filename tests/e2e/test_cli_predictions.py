@@ -31,6 +31,24 @@ def test_predictions_page_by_cursor_without_a_gap(imagemill: Run) -> None:
     assert "--cursor" in imagemill("predictions", "list", "--limit", "20").stderr
 
 
+def test_predictions_come_by_their_score_if_asked(imagemill: Run) -> None:
+    def scores(*words: str) -> list[float]:
+        found = read_json(imagemill("predictions", "list", "--job", "shapes", *words, "--json"))
+        return [row["predictions"][0]["score"] for row in found["predictions"]]
+
+    least = scores("--sort", "least-certain")
+    assert len(least) == 30
+    assert least == sorted(least)
+    assert scores("--sort", "most-certain") == least[::-1]
+    middle = least[15]
+    assert scores("--sort", "least-certain", "--max-score", str(middle)) == least[:16]
+    done = imagemill("predictions", "list", "--sort", "least-certain")
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith(
+        "the order least-certain needs a job as well; say which one"
+    )
+
+
 def test_predictions_are_found_by_what_is_asked(imagemill: Run, pictures: Path) -> None:
     def count(*words: str) -> int:
         done = imagemill("predictions", "count", "--job", "shapes", *words)

@@ -47,7 +47,13 @@ def test_a_deleted_job_leaves_the_others_and_the_models(
         finish_one(database, books, small)
     delete_job(database, gone.id)
     expected = {"jobs": 1, "images": 10, "chunks": 3, "outcomes": 4, "predictions": 8}
-    assert count_rows(books) == expected | {"models": 1, "labels": 10, "turns": 0, "webhooks": 0}
+    assert count_rows(books) == expected | {
+        "models": 1,
+        "labels": 10,
+        "turns": 0,
+        "webhooks": 0,
+        "tokens": 0,
+    }
     assert {row[0] for row in books.rows(tables.images)} == {kept.id}
     delete_job(database, gone.id)
     assert books.count(tables.jobs) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from null_engine import NullEngine
 
 from pipeline.config import Settings, load_settings
 from pipeline.errors import EngineError
+from pipeline.fetch.roots import NOWHERE
 from pipeline.records import JobRules, Precision, StoredModel
 from workers.absence import Absent, check_folders
 from workers.engines import Engines
@@ -51,6 +53,18 @@ def test_jobs_of_one_model_share_an_engine_and_another_precision_has_its_own() -
     with engines.using(rules(precision=Precision.FAST)) as third:
         assert third is not first
     assert [settings.precision for _, settings in starts.made] == ["auto", "fast"]
+
+
+def test_a_job_reads_no_path_outside_of_its_own_roots_and_of_the_workers(tmp_path: Path) -> None:
+    inner, other = tmp_path / "inner", tmp_path.parent / "other"
+    starts = Starts()
+    engines = Engines(load_settings(roots=(tmp_path,)), starts)
+    for roots in (None, (tmp_path.parent,), (inner,), (inner, other), (other,)):
+        with engines.using(replace(rules(), roots=roots)):
+            pass
+    # Jobs that may read the same share an engine.
+    found = [settings.roots for _, settings in starts.made]
+    assert found == [(tmp_path,), (inner,), (NOWHERE,)]
 
 
 def test_a_model_is_found_by_its_sha_wherever_its_file_is(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import ledger, tables
-from pipeline.cli.jobs import tallies
-from pipeline.cli.jobs.tallies import count_by_code, count_by_label
-from pipeline.cli.jobs.view import as_dict, page
+from pipeline.cli.jobs.view import page
+from pipeline.job_json import as_dict
+from pipeline.queries import tallies
 from pipeline.queries.jobs import get_job_by_number, list_jobs
+from pipeline.queries.tallies import count_by_code, count_by_label
 from pipeline.records import Counts
 
 if TYPE_CHECKING:

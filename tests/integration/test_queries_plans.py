@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from answered_jobs import answer, answer_jobs
 from plans import explain, full_steps
 
-from pipeline.producer import submit
 from pipeline.queries.chunks import list_chunks
 from pipeline.queries.filters import PredictionFilter
 from pipeline.queries.jobs import (
@@ -25,8 +24,6 @@ from pipeline.queries.keys import START
 from pipeline.queries.labels import list_labels
 from pipeline.queries.meaning import resolve
 from pipeline.queries.results import count_results, list_results
-from pipeline.records import Failure, FailureCode, JobSpec, Outcome, Reference, Score
-from pipeline.storage.rows import save_model, save_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
     from pipeline.records import Model
 
     Read = Callable[[sa.Connection], object]
-
-IMAGES = 1500
 
 FILTERS = {
     "everything": PredictionFilter(),
@@ -88,32 +83,10 @@ FEW = ("uri", "uri in a job", "uri with a label", "custom id", "custom id in a j
 MERGED = ("label", "label and score")
 
 
-def outcome(index: int) -> Outcome:
-    if index % 50 == 0:
-        return Outcome(index, failure=Failure(FailureCode.TIMEOUT, "too late"))
-    scores = (Score(index % 10, (index % 97) / 97), Score((index + 1) % 10, 0.001))
-    return Outcome(index, scores)
-
-
-def answer(database: Database, model: Model, name: str, finished: int = IMAGES) -> int:
-    spec = JobSpec(name, model, {"top_k": 2}, "hash", 64)
-    references = (Reference(f"/pictures/{n}.jpg", f"own-{n}") for n in range(IMAGES))
-    job_id = submit(database, spec, references)
-    with database.transaction() as conn:
-        stored = save_model(conn, model)
-        save_outcomes(conn, job_id, stored, [outcome(n) for n in range(finished)])
-    return job_id
-
-
 @pytest.fixture
 def answered(database: Database, small_model: Model) -> Database:
     """Two jobs of two models, of 1,500 finished images each, and PostgreSQL's statistics."""
-    answer(database, small_model, "one")
-    answer(database, replace(small_model, sha256="6b" * 32), "two")
-    if database.dialect == "postgresql":
-        with database.engine.connect() as conn:
-            conn.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("VACUUM ANALYZE"))
-    return database
+    return answer_jobs(database, small_model)
 
 
 def plan(database: Database, read: Read) -> list[Plan]:

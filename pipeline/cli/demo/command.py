@@ -83,8 +83,8 @@ def draw(pictures: Path, count: int, seed: int) -> None:
 
 def drop_last_demo(database_url: str | None) -> None:
     """Delete the last demo's job; JobError when the name belongs to a job of another kind."""
-    from pipeline.cli.jobs.removal import remove_job
     from pipeline.queries.jobs import find_job
+    from pipeline.removal import remove_job
 
     with opened(database_url) as database:
         with database.reading() as connection:

@@ -73,6 +73,8 @@ def _say_next(scores: Sequence[LabelScore]) -> None:
     say(f"  imagemill predictions list --job demo --label {label} --limit 5")
     say("  imagemill jobs show demo --chunks")
     say("  imagemill predictions export --job demo --output demo.csv")
+    say("and to look at them in a browser:")
+    say("  imagemill serve")
 
 
 def _percent(share: float) -> str:

@@ -15,11 +15,12 @@ from pipeline.cli.jobs.control import (
     retry,
 )
 from pipeline.cli.jobs.delete import DELETE_EPILOG, delete
-from pipeline.cli.jobs.tallies import count_by_code, count_by_label
 from pipeline.cli.jobs.watch import WATCH_EPILOG, watch
 from pipeline.cli.options import AsJson, DatabaseUrl, JobKey, examples
 from pipeline.cli.output import answer, answer_json, say, show_pairs, show_table
 from pipeline.cli.reading import reading
+from pipeline.job_json import as_dict, summary_dict
+from pipeline.queries.tallies import count_by_code, count_by_label
 
 app = typer.Typer(
     help="List, show, watch, cancel, resume, retry and delete jobs.",
@@ -40,7 +41,7 @@ def list_jobs(
         found = list_jobs(connection, limit=limit)
         total = count_jobs(connection)
     if as_json:
-        answer_json([job_view.summary_dict(job) for job in found])
+        answer_json([summary_dict(job) for job in found])
         return
     if not found:
         say("no jobs yet; `imagemill run FOLDER` makes one")
@@ -81,7 +82,7 @@ def show_job(
         webhook = find_webhook(connection, shown.id)
         made = list(chunk_view.iterate_chunks(connection, shown.id)) if chunks else []
     if as_json:
-        told = job_view.as_dict(shown, failures, by_label, webhook)
+        told = as_dict(shown, failures, by_label, webhook)
         if chunks:
             told["chunks"] = [chunk_view.chunk_dict(chunk) for chunk in made]
         answer_json(told)

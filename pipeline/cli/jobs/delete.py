@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.endings import FAILED, leave
-from pipeline.cli.jobs.removal import remove_job
 from pipeline.cli.options import DatabaseUrl, examples
 from pipeline.cli.output import say
 from pipeline.cli.reading import existing
@@ -86,6 +85,8 @@ def _ask(doomed: "Sequence[Job]", meant: str) -> None:
 
 def _remove(database: "Database", job: "Job", age_s: float | None) -> bool:
     """Delete the job; False: one of several is in use again, and is kept."""
+    from pipeline.removal import remove_job
+
     try:
         if not remove_job(database, job, age_s):
             say(f"{job.handle} was kept: it was resumed or deleted meanwhile")

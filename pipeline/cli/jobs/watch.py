@@ -4,12 +4,13 @@ import shlex
 from typing import TYPE_CHECKING
 
 from pipeline.cli.endings import leave, stop
-from pipeline.cli.jobs.view import as_dict, find_rate, outline
+from pipeline.cli.jobs.view import outline
 from pipeline.cli.options import AsJson, DatabaseUrl, JobKey, examples
 from pipeline.cli.output import answer_json, say, show_pairs, shown_rate
 from pipeline.cli.reading import existing
 from pipeline.cli.run.progress import show_progress
 from pipeline.cli.run.report import exit_code, say_next
+from pipeline.job_json import as_dict, find_rate
 from pipeline.records import JobStatus
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from pipeline.cli.predictions import filters as by
 from pipeline.cli.predictions.files import ExportFormat, choose_format, destination
 from pipeline.cli.predictions.view import HEADINGS, NUMBERS, result_row
 from pipeline.cli.reading import opened, reading
+from pipeline.queries.orders import Order
 
 app = typer.Typer(
     help="List, count and export predictions.",
@@ -19,6 +20,9 @@ app = typer.Typer(
         "imagemill predictions export --job holiday --output holiday.parquet",
     ),
 )
+Sort = Annotated[
+    Order, typer.Option(help="By score: of one job, and of what was classified alone.")
+]
 Limit = Annotated[int, typer.Option(metavar="N", help="Show this many at most.")]
 Cursor = Annotated[
     str | None,
@@ -31,6 +35,7 @@ Cursor = Annotated[
     epilog=examples(
         "imagemill predictions list --job holiday --label Samoyed",
         "imagemill predictions list --job holiday --failed",
+        "imagemill predictions list --job holiday --label Samoyed --sort least-certain",
         "imagemill predictions list --uri '/data/2024/*' --job holiday --json",
     ),
 )
@@ -43,6 +48,7 @@ def list_predictions(
     custom_id: by.CustomId = None,
     failed: by.Failed = None,
     code: by.Code = None,
+    sort: Sort = Order.INDEX,
     limit: Limit = 50,
     cursor: Cursor = None,
     database_url: DatabaseUrl = None,
@@ -50,14 +56,15 @@ def list_predictions(
 ) -> None:
     """List images with label and score, or why they failed.
 
-    A page at a time, in the order of the job; with `--uri "...*"` in that of the uris.
+    A page at a time, in the order of the job; with `--uri "...*"` in that of the uris,
+    with `--sort` by the score of the best answer.
     """
     from pipeline.queries.filters import PredictionFilter
     from pipeline.queries.results import list_results
 
     wanted = PredictionFilter(job, label, min_score, max_score, uri, custom_id, code, failed)
     with reading(database_url) as connection:
-        page = list_results(connection, wanted, limit, cursor)
+        page = list_results(connection, wanted, limit, cursor, sort)
     if as_json:
         rows = [row.as_dict() for row in page.rows]
         answer_json({"predictions": rows, "next_cursor": page.next_cursor})

@@ -4,10 +4,10 @@ import sys
 
 from pipeline.cli import options as take
 from pipeline.cli.endings import leave, stop
-from pipeline.cli.jobs.view import as_dict
 from pipeline.cli.output import answer_json, say
 from pipeline.cli.run.progress import show_progress
 from pipeline.cli.run.report import exit_code, say_next, show_report, stop_sentence
+from pipeline.job_json import as_dict
 
 EPILOG = take.examples(
     "imagemill run photos/ --name holiday",

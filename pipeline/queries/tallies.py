@@ -16,6 +16,11 @@ COUNTED_AT_MOST = 200_000
 _ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
+def has_ended(job: Job) -> bool:
+    """Return whether a job has ended, so that its books are stored with it."""
+    return job.status not in _ALIVE and job.finished_at is not None
+
+
 def count_by_label(connection: Connection, job: Job) -> dict[str, int] | None:
     """Return the images by label; None: the job runs, and too many are finished to count them.
 
@@ -23,7 +28,7 @@ def count_by_label(connection: Connection, job: Job) -> dict[str, int] | None:
     """
     from pipeline.queries.labels import list_labels
 
-    if job.status not in _ALIVE and job.finished_at is not None:
+    if has_ended(job):
         return job.histogram
     if job.counts.succeeded > COUNTED_AT_MOST:
         return None

@@ -1,4 +1,4 @@
-# One image for every service of imagemill: workers on a GPU or a CPU, migrations, commands, flower.
+# One image for every service of imagemill: workers on a GPU or a CPU, the page, migrations, flower.
 # torch's wheels for Linux bring CUDA along (some gigabytes); a GPU's host has to have the driver
 # and NVIDIA's container toolkit, and a CPU needs nothing.
 
@@ -26,7 +26,8 @@ LABEL org.opencontainers.image.title="imagemill" \
 # whom compose may choose.
 RUN useradd --uid=10001 --user-group --no-create-home --home-dir=/var/lib/imagemill imagemill \
     && install --directory --mode=1777 --owner=10001 /var/lib/imagemill \
-       /var/lib/imagemill/torch /var/lib/imagemill/cache
+       /var/lib/imagemill/torch /var/lib/imagemill/cache \
+       /var/lib/imagemill/uploads /var/lib/imagemill/thumbnails
 
 # Before the code: this layer is made again when the requirements change, and only then.
 COPY --from=wheel /requirements.txt /requirements.txt
@@ -41,7 +42,7 @@ ENV HOME=/var/lib/imagemill \
     PYTHONUNBUFFERED=1
 WORKDIR /var/lib/imagemill
 USER 10001:10001
-# Metrics and probes of a worker (IMAGEMILL_METRICS_PORT).
-EXPOSE 9464
+# Metrics and probes of a worker (IMAGEMILL_METRICS_PORT), and the page (IMAGEMILL_PORT).
+EXPOSE 9464 8420
 ENTRYPOINT ["imagemill"]
 CMD ["--help"]

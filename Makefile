@@ -6,6 +6,9 @@ TESTERS ?= 2
 # Above Python 3.12 no wheel brings a Redis server: the system's then, which takes root.
 FIND_REDIS := $(BIN)/python tests/redis_binary.py
 GET_REDIS := apt-get update -qq && apt-get install -qq redis-server
+# The page is tested in a real browser: the system's, which takes root, or else Playwright's own.
+FIND_BROWSER := $(BIN)/python tests/browser_binary.py
+GET_BROWSER := apt-get update -qq && apt-get install -qq --no-install-recommends chromium
 NICE_PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .PHONY: demo test check soak clean
@@ -34,6 +37,8 @@ soak: .venv/tested
 	$(NICE_PIP) --editable '.[test]'
 	test -n "$$IMAGEMILL_TEST_REDIS_URL" || $(FIND_REDIS) 2>/dev/null || \
 		{ test "$$(id -u)" != 0 || { $(GET_REDIS); }; $(FIND_REDIS); }
+	$(FIND_BROWSER) 2>/dev/null || { test "$$(id -u)" = 0 && { $(GET_BROWSER); } && $(FIND_BROWSER) 2>/dev/null; } || \
+		{ $(BIN)/playwright install chromium; $(FIND_BROWSER); }
 	touch $@
 
 clean:

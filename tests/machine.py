@@ -41,7 +41,7 @@ class Machine:
         """Return a service as it is to be run here."""
         text = json.dumps(read_services(self.given)[name])
         port = str(self.ports.get(name))
-        for there, here in {**self.names, "9464": port, "5555": port}.items():
+        for there, here in {**self.names, "9464": port, "5555": port, "8420": port}.items():
             text = text.replace(there, here)
         service: dict[str, Any] = json.loads(text)
         return service

@@ -16,7 +16,13 @@ BULK = ("images", "chunks", "outcomes", "predictions")
 #: Indexes of few rows, whatever the size of a job: they may be read whole.
 FEW = ("ix_outcomes_code", "ix_outcomes_failed", "ix_chunks_sent", "ix_chunks_lease")
 #: Under which names our statements read a table a second time.
-_ALIASES = {"waiting": "chunks", "unsent": "chunks", "last": "images"}
+_ALIASES = {
+    "waiting": "chunks",
+    "unsent": "chunks",
+    "last": "images",
+    **dict.fromkeys(("images_a", "images_b", "mine", "theirs"), "images"),
+    **dict.fromkeys(("outcomes_a", "outcomes_b"), "outcomes"),
+}
 _SQLITE = re.compile(r"(SCAN|SEARCH) (\w+)(?: USING (?:COVERING )?(?:INDEX )?(PRIMARY KEY|\w+))?")
 
 
@@ -78,13 +84,14 @@ def _read_sqlite(connection: sa.Connection, statement: str, values: Any) -> Plan
     rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
     lines = [row[-1] for row in rows]
     found = [(line, match) for line in lines if (match := _SQLITE.match(line))]
+    named = [(line, match, _ALIASES.get(match[2], match[2])) for line, match in found]
     steps = (
         Step(
-            _ALIASES.get(match[2], match[2]),
-            f"pk_{match[2]}" if match[3] == "PRIMARY KEY" else match[3] or "",
+            table,
+            f"pk_{table}" if match[3] == "PRIMARY KEY" else match[3] or "",
             line[match.end() :].strip() if match[1] == "SEARCH" else "",
         )
-        for line, match in found
+        for line, match, table in named
     )
     return Plan(statement, tuple(steps), any("TEMP B-TREE" in line for line in lines))
 

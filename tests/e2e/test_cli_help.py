@@ -15,11 +15,13 @@ COMMANDS = [
     "jobs cancel", "jobs resume", "jobs retry", "jobs delete",
     "predictions", "predictions list", "predictions count", "predictions export",
     "weights", "weights download", "weights show", "db", "db upgrade", "db check",
-    "doctor", "bench", "demo",
+    "doctor", "bench", "demo", "compare",
+    "tokens", "tokens create", "tokens list", "tokens revoke",
 ]  # fmt: skip
 READS = [
     "classify", "run", "submit", "jobs list", "jobs show", "jobs watch", "predictions list",
-    "predictions count", "weights show", "db check", "doctor", "bench",
+    "predictions count", "weights show", "db check", "doctor", "bench", "compare",
+    "tokens list",
 ]  # fmt: skip
 
 
@@ -108,6 +110,7 @@ def test_the_shell_is_told_the_commands(imagemill: Run) -> None:
         ("predictions list --min-score 2", "between 0 and 1"),
         ("predictions list --code oops", "no failure has the code 'oops'; one of: "),
         ("predictions export --job nobody --output a.xlsx", "--format csv, jsonl or parquet"),
+        ("compare nobody nothing", "no job 'nobody'"),
         ("weights show nothing.safetensors", "is no file here"),
         ("weights download mine.pt", "IMAGENET1K_V1"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
+import httpx
 import psycopg
 import pytest
 from compose import GIVEN, words_of
@@ -17,6 +19,7 @@ from machine import ComposedRedis, Machine, connect
 from postgres_server import PostgresServer, copy_folder
 from redis import exceptions
 from services import find_free_port
+from waiting import wait_for
 
 #: What a password may hold: PostgreSQL's any character, Redis's what needs no escape in an address.
 _GIVEN = GIVEN | {
@@ -39,9 +42,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def machine(installed: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """A machine without any service."""
     given = _GIVEN | {"IMAGEMILL_PICTURES": str(pictures)}
-    names = {"0.0.0.0": "127.0.0.1"}
-    ports = {name: find_free_port() for name in ("worker", "worker-cpu", "flower")}
-    return Machine(installed.parent, tmp_path_factory.mktemp("home"), given, names, ports)
+    home = tmp_path_factory.mktemp("home")
+    names = {"0.0.0.0": "127.0.0.1", "/var/lib/imagemill": str(home)}
+    ports = {name: find_free_port() for name in ("worker", "worker-cpu", "web", "flower")}
+    return Machine(installed.parent, home, given, names, ports)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +116,41 @@ def test_the_workers_get_ready_carry_a_job_and_drain(cluster: Machine, pictures:
         job = json.loads(said.splitlines()[-1])
         assert job["status"] == "completed"
         assert job["counts"]["succeeded"] == 12
+
+
+def test_the_page_without_any_token_says_what_to_do_and_leaves(cluster: Machine) -> None:
+    machine = replace(cluster, names=cluster.names | {"0.0.0.0": "0.0.0.0"})
+    with machine.start("web") as process:
+        said = process.communicate(timeout=60)[0]
+    assert process.returncode == 2
+    assert "without any token it listens on this machine alone, not on 0.0.0.0" in said
+    assert "imagemill tokens create NAME --scope admin" in said
+
+
+def test_pictures_that_were_sent_to_the_page_reach_the_workers(
+    cluster: Machine, pictures: Path
+) -> None:
+    said = cluster.run("imagemill", "tokens", "create", "me", "--scope", "admin")
+    (token,) = re.findall(r"^im_\S+$", said, re.MULTILINE)
+    address = f"http://127.0.0.1:{cluster.ports['web']}"
+    with cluster.running("web", "worker-cpu"), httpx.Client(base_url=address) as client:
+        assert client.get("/api/v1/jobs").status_code == 401
+        # As a proxy with TLS sends it.
+        by_tls = {
+            "X-Forwarded-Proto": "https",
+            "Origin": f"https://127.0.0.1:{cluster.ports['web']}",
+        }
+        welcome = client.post("/login", data={"token": token}, headers=by_tls)
+        assert "Secure" in welcome.headers["set-cookie"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        files = [("pictures", (one.name, one.read_bytes())) for one in pictures.glob("*.jpg")]
+        sent = client.post("/api/v1/jobs/pictures", files=files, data={"weights": "demo"})
+        assert sent.status_code == 201, sent.text
+        job = f"/api/v1/jobs/{sent.json()['job']['id']}"
+        wait_for(lambda: client.get(job).json()["status"] == "completed", 60, "the end of the job")
+        assert client.get(job).json()["counts"]["succeeded"] == len(files)
+        assert client.get(f"{job}/images/0/thumbnail").content.startswith(b"\xff\xd8")
+    assert any((cluster.home / "thumbnails").rglob("*.jpg"))
 
 
 def test_flower_answers_those_who_know_the_password(with_redis: Machine) -> None:

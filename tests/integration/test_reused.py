@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from job_books import recount
 
 from pipeline import ledger, tables
-from pipeline.cli.jobs.view import as_dict, outline
+from pipeline.cli.jobs.view import outline
 from pipeline.clock import from_now
+from pipeline.job_json import as_dict
 from pipeline.queries.jobs import get_job_by_number
 from pipeline.queries.rules import find_rules
 

@@ -30,6 +30,7 @@ _EXAMPLE = (COMPOSE_FILE.parent / ".env.example").read_text(encoding="utf-8")
 SERVICES = read_services()
 OURS = {name: service for name, service in SERVICES.items() if is_ours(service)}
 WORKERS = {name: OURS[name] for name in ("worker", "worker-cpu")}
+WEB = OURS["web"]
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
@@ -57,6 +58,7 @@ def test_the_services_are_those_of_the_design() -> None:
         "migrate": [],
         "worker": [],
         "worker-cpu": ["cpu"],
+        "web": [],
         "imagemill": ["command"],
         "flower": ["flower"],
     }
@@ -155,7 +157,7 @@ def test_its_words_are_a_command_of_ours(service: dict[str, Any]) -> None:
 @each(OURS)
 def test_its_settings_exist_and_its_addresses_are_read(service: dict[str, Any]) -> None:
     fields = {f"IMAGEMILL_{name.upper()}" for name in Settings.model_fields}
-    others = {"PGPASSWORD", "IMAGEMILL_FLOWER_PASSWORD"}
+    others = {"PGPASSWORD", "IMAGEMILL_FLOWER_PASSWORD", "FORWARDED_ALLOW_IPS"}
     stores = {name for name in service["environment"] if name.startswith("AWS_")}
     assert set(service["environment"]) <= fields | others | stores
     values = environment_of(service)
@@ -192,7 +194,36 @@ def test_a_worker_is_probed_where_it_listens_and_sees_the_pictures_where_they_ar
     (pictures,) = [volume for volume in service["volumes"] if isinstance(volume, dict)]
     assert pictures["source"] == pictures["target"] == GIVEN["IMAGEMILL_PICTURES"]
     assert pictures["read_only"] is True
-    assert service["environment"]["IMAGEMILL_ROOTS"] == pictures["target"]
+    uploads = service["environment"]["IMAGEMILL_UPLOADS"]
+    assert service["environment"]["IMAGEMILL_ROOTS"] == f"{pictures['target']}:{uploads}"
+
+
+@each({name: OURS[name] for name in ("worker", "worker-cpu", "web", "imagemill")})
+def test_what_was_uploaded_is_seen_at_one_path_and_a_worker_only_reads_it(
+    service: dict[str, Any],
+) -> None:
+    environment = service["environment"]
+    assert environment["IMAGEMILL_ROOTS"] == WEB["environment"]["IMAGEMILL_ROOTS"]
+    (mounted,) = [v for v in service["volumes"] if str(v).startswith("uploads:")]
+    mode = ":ro" if service in WORKERS.values() else ""
+    assert mounted == f"uploads:{environment['IMAGEMILL_UPLOADS']}{mode}"
+
+
+def test_the_page_is_published_for_this_machine_alone_and_probed_where_it_listens() -> None:
+    port = WEB["command"][-1]
+    assert WEB["command"] == ["serve", "--host", "0.0.0.0", "--port", port]
+    assert WEB["ports"] == [f"127.0.0.1:8420:{port}"]
+    assert read_services(GIVEN | {"IMAGEMILL_WEB_PORT": "9"})["web"]["ports"] == [
+        "127.0.0.1:9:8420"
+    ]
+    assert f'"127.0.0.1", {port}, ' in WEB["healthcheck"]["test"][-1]
+
+
+def test_the_page_waits_for_the_schema_and_tries_again_until_there_is_a_token() -> None:
+    assert set(WEB["depends_on"]) == {"redis", "postgres", "migrate"}
+    assert WEB["restart"] == "unless-stopped"
+    thumbnails = WEB["environment"]["IMAGEMILL_THUMBNAILS"]
+    assert f"thumbnails:{thumbnails}" in WEB["volumes"]
 
 
 def test_only_the_worker_reserves_gpus() -> None:

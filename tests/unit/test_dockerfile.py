@@ -94,11 +94,14 @@ def test_the_command_is_started_without_a_shell_so_that_it_hears_signals(instruc
     assert words == {"ENTRYPOINT": ["imagemill"], "CMD": ["--help"]}[instruction]
 
 
-def test_it_exposes_what_a_worker_listens_on_and_keeps_weights_where_the_volume_is() -> None:
-    worker = read_services()["worker"]
-    assert arguments("EXPOSE") == worker["expose"]
+def test_it_exposes_what_listens_and_keeps_weights_where_the_volume_is() -> None:
+    services = read_services()
+    worker, web = services["worker"], services["web"]
+    (exposed,) = arguments("EXPOSE")
+    assert exposed.split() == [*worker["expose"], web["command"][-1]]
     (environment,) = arguments("ENV")
-    named = dict(volume.split(":") for volume in worker["volumes"] if isinstance(volume, str))
+    volumes = [v.split(":") for s in (worker, web) for v in s["volumes"] if isinstance(v, str)]
+    named = {volume[0]: volume[1] for volume in volumes}
     assert f"TORCH_HOME={named['weights']} " in environment
     assert f"XDG_CACHE_HOME={named['tuning']} " in environment
     assert all(f" {folder}" in _TEXT for folder in named.values())

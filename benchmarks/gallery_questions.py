@@ -89,6 +89,9 @@ def draw_questions(*, ended: bool) -> dict[str, Choose]:
         f"scores of the {state} job": _draw_scores,
     }
     if ended:
+        for name, (choose, order) in GALLERIES.items():
+            asked[f"page: {name}"] = partial(_draw_html, choose, order, 1)
+            asked[f"page: {name}, page {DEEP:,}"] = partial(_draw_html, choose, order, DEEP)
         return asked
     for name, (choose, order) in GALLERIES.items():
         asked[f"gallery: {name}"] = partial(_draw_page, choose, order, 1)
@@ -116,6 +119,26 @@ def _draw_page(
     stated = urlencode({name: value for name, value in said.items() if value is not None})
     read = partial(list_results, wanted=wanted, limit=PAGE, cursor=cursor, order=order)
     return Question(read, f"/api/v1/predictions?{stated}")
+
+
+def _draw_html(
+    choose: Callable[[Draw], Filter], order: Order, page: int, conn: sa.Connection, draw: Draw
+) -> Question:
+    """Draw a gallery as people open it: the whole page, its histograms and numbers with it."""
+    wanted = choose(draw)
+    cursor = _find_cursor(conn, wanted, order, (page - 1) * PAGE)
+    said = {
+        "label": wanted.label,
+        "uri": wanted.uri and wanted.uri.removesuffix("*"),
+        "outcome": wanted.code,
+        "min_score": wanted.min_score,
+        "max_score": wanted.max_score,
+        "sort": order,
+        "cursor": cursor,
+    }
+    stated = urlencode({name: value for name, value in said.items() if value is not None})
+    read = partial(list_results, wanted=wanted, limit=PAGE, cursor=cursor, order=order)
+    return Question(read, f"/jobs/{wanted.job}?{stated}")
 
 
 def _find_cursor(conn: sa.Connection, wanted: Filter, order: Order, before: int) -> str | None:

@@ -79,6 +79,8 @@ jobs = sa.Table(
     sa.Column("skipped", sa.Integer, nullable=False, server_default="0"),
     # Images by the score of rank 1, in steps of 0.05; stored beside the histogram of the labels.
     sa.Column("scores", _JSON),
+    # Images by failure code.
+    sa.Column("failures", _JSON),
     sa.Index("ix_jobs_status", "status"),
     # A deleted job's id is never given again: a late message must not meet another job.
     sqlite_autoincrement=True,

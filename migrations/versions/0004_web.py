@@ -1,4 +1,4 @@
-"""The page: tokens, scores of a finished job as a histogram, the least certain of a label first."""
+"""The page: tokens, a finished job by score and by failure, the least certain of a label first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ down_revision = "0003"
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("scores", sa.JSON(none_as_null=True)))
+    op.add_column("jobs", sa.Column("failures", sa.JSON(none_as_null=True)))
     # A label's images by score: its count alone was all that the old index could answer.
     op.drop_index("ix_outcomes_job_label", table_name="outcomes")
     op.create_index("ix_outcomes_job_label", "outcomes", ["job_id", "label_id", "score", "index"])

@@ -10,7 +10,7 @@ from pipeline import tables
 from pipeline.clock import from_now
 from pipeline.ledger.columns import CANCELLED, OPEN
 from pipeline.queries.answers.counts import count_answers
-from pipeline.queries.jobs import count_reused, get_counts
+from pipeline.queries.jobs import count_failures, count_reused, get_counts
 
 if TYPE_CHECKING:
     from typing import Any
@@ -22,7 +22,8 @@ _chunk, _job = tables.chunks.c, tables.jobs.c
 #: A job that goes on has no books: its counts are sums over its chunks again.
 NO_BOOKS: dict[str, Any] = dict.fromkeys(
     (
-        *("succeeded", "failed", "cancelled", "reused", "histogram", "scores"),
+        *("succeeded", "failed", "cancelled", "reused", "histogram"),
+        *("scores", "failures"),
         *("finished_at", "reason"),
     )
 )
@@ -62,7 +63,8 @@ def close_books(
 ) -> None:
     """End a job with this status; store its counts and histograms.
 
-    Those are ``{label: images}``, the most frequent first, and the images by score in 20 bins.
+    Those are ``{label: images}`` and ``{code: images}``, the most frequent first, and the images
+    by score in 20 bins.
     """
     answers = count_answers(connection, job_id)
     books = {
@@ -76,6 +78,7 @@ def close_books(
         "reused": count_reused(connection, job_id),
         "histogram": {one.label: one.images for one in answers.labels},
         "scores": answers.scores,
+        "failures": count_failures(connection, job_id),
         "finished_at": from_now(),
     }
     connection.execute(sa.update(tables.jobs).where(_job.id == job_id).values(books))

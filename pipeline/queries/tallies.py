@@ -36,9 +36,14 @@ def count_by_label(connection: Connection, job: Job) -> dict[str, int] | None:
 
 
 def count_by_code(connection: Connection, job: Job) -> dict[str, int] | None:
-    """Return the failures by code; None: the job runs, and too many failed to count them."""
+    """Return the failures by code; None: the job runs, and too many failed to count them.
+
+    A job that has ended has them stored.
+    """
     from pipeline.queries.jobs import count_failures
 
+    if has_ended(job) and job.failures is not None:
+        return job.failures
     if job.status in _ALIVE and job.counts.failed > COUNTED_AT_MOST:
         return None
     return count_failures(connection, job.id)

@@ -90,6 +90,8 @@ class Job:
     histogram: dict[str, int]
     #: Images by score of rank 1, in 20 steps of 0.05; None: it runs, or ended before these were.
     scores: tuple[int, ...] | None
+    #: Failures by code, the most frequent first; None: it runs, or ended before these were.
+    failures: dict[str, int] | None
     created_at: datetime
     submitted_at: datetime | None
     started_at: datetime | None

@@ -68,6 +68,25 @@ def test_a_finished_job_shows_what_was_stored(
     assert count(database, running.id)[2] == {"cat": 7}
 
 
+def test_a_finished_job_shows_the_failures_that_were_stored(
+    database: Database, books: Books, running: SmallJob
+) -> None:
+    ledger.cancel(database, running.id)
+    books.change(tables.outcomes, code=None)
+    assert count(database, running.id)[1] == {"not_found": 2}
+    books.change(tables.jobs, failures=sa.null())
+    assert count(database, running.id)[1] == {}, "an older job's are counted"
+
+
+def test_a_job_that_goes_on_has_its_failures_counted_again(
+    database: Database, running: SmallJob
+) -> None:
+    ledger.cancel(database, running.id)
+    assert ledger.resume(database, running.id) == 6
+    job, failures, _ = count(database, running.id)
+    assert (job.failures, failures) == (None, {"not_found": 2})
+
+
 def test_the_counts_of_jobs_are_read_from_their_chunks_alone(
     database: Database, running: SmallJob
 ) -> None:

@@ -14,7 +14,8 @@ _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = Job(
     1, "jx3k7q2m5ab", "holiday", JobStatus.COMPLETED, None, None, Dispatch.LOCAL,
     Priority.BULK, 3, None, 1,
-    "demo", "5a" * 32, Precision.AUTO, "1", {}, "hash", Counts(300, 120, 5), 0, 0, {}, None, _MOMENT,
+    "demo", "5a" * 32, Precision.AUTO, "1", {}, "hash", Counts(300, 120, 5), 0, 0,
+    {}, None, None, _MOMENT,
     None, None, None,
 )  # fmt: skip
 

@@ -34,7 +34,7 @@ def job(succeeded: int, failed: int = 0, total: int = 1000) -> Job:
     plain = Job(
         1, "jaaaaaaaaaa", "holiday", JobStatus.RUNNING, None, None, Dispatch.LOCAL,
         Priority.BULK, 3, None, 1,
-        "demo", "5a" * 32, Precision.AUTO, "1", {}, "hash", Counts(), 0, 0, {}, None, moment,
+        "demo", "5a" * 32, Precision.AUTO, "1", {}, "hash", Counts(), 0, 0, {}, None, None, moment,
         None, None, None,
     )  # fmt: skip
     return replace(plain, counts=Counts(total, succeeded, failed))

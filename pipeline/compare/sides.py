@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from pipeline.records import JobStatus
 from pipeline.tables import jobs, labels, models
 
 _ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
+_UNTOLD = ("id", "model_id", "finished_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Side:
     precision: str
     status: JobStatus
     total: int
+    finished_at: datetime | None
 
     @property
     def has_ended(self) -> bool:
@@ -36,7 +39,7 @@ class Side:
     def as_dict(self) -> dict[str, Any]:
         """Return ``job job_id model precision status total``."""
         told = asdict(self)
-        return {name: told[name] for name in told if name not in ("id", "model_id")}
+        return {name: told[name] for name in told if name not in _UNTOLD}
 
 
 def get_sides(conn: sa.Connection, a: str, b: str) -> tuple[Side, Side]:
@@ -65,11 +68,11 @@ def _get_side(conn: sa.Connection, key: str) -> Side:
     handle = sa.func.coalesce(jobs.c.name, jobs.c.public_id)
     columns = (handle, jobs.c.public_id, models.c.name, models.c.precision, jobs.c.status)
     query = (
-        sa.select(*columns, jobs.c.total, jobs.c.submitted_at)
+        sa.select(*columns, jobs.c.total, jobs.c.finished_at, jobs.c.submitted_at)
         .join(models, models.c.id == jobs.c.model_id)
         .where(jobs.c.id == head.id)
     )
-    job, job_id, model, precision, status, total, submitted_at = conn.execute(query).one()
+    job, job_id, model, precision, status, *rest, submitted_at = conn.execute(query).one()
     if submitted_at is None:
         raise JobError(f"{job} is still being submitted; compare it when all its images are in")
-    return Side(head.id, head.model_id, job, job_id, model, precision, JobStatus(status), total)
+    return Side(head.id, head.model_id, job, job_id, model, precision, JobStatus(status), *rest)

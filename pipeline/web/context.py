@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from pipeline.fetch.limits import limits_of
 from pipeline.thumbnails.thumbnails import Thumbnails
+from pipeline.web.comparisons import Comparisons
 from pipeline.web.metrics import Metrics
 from pipeline.web.pacing import Buckets
 from pipeline.web.readiness import Readiness
@@ -43,6 +44,7 @@ class Context:
     #: Of those who wait for thumbnails: a host that does not answer holds up nobody else.
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_THUMBNAILS))
     readiness: Readiness = field(default_factory=Readiness)
+    comparisons: Comparisons = field(default_factory=Comparisons)
     _brokers: list[Broker] = field(default_factory=list)
     _door: Lock = field(default_factory=Lock)
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.compare.comparison import compare
 from pipeline.compare.flips import list_flips
 from pipeline.compare.keys import JoinKey
 from pipeline.records import JobStatus, Precision
@@ -142,7 +141,7 @@ class Flips(BaseModel):
 def show(context: Here, a: First, b: Second, by: By = JoinKey.URI) -> dict[str, Any]:
     """Compare two jobs: agreement, and label flips from -> to."""
     with context.database.reading() as connection:
-        return compare(connection, a, b, by).as_dict()
+        return context.comparisons.get(connection, a, b, by).as_dict()
 
 
 @router.get("/compare/flips", response_model=Flips, **route(Scope.READ, 404, 409, 422))

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import Connection
 
-from pipeline.compare.comparison import Comparison, compare
+from pipeline.compare.comparison import Comparison
 from pipeline.compare.flips import FlipPage, list_flips
 from pipeline.compare.keys import JoinKey
 from pipeline.errors import JobError, UsageError
 from pipeline.queries.jobs import list_jobs
 from pipeline.tokens.scopes import Scope
 from pipeline.web.access import needs
-from pipeline.web.context import Here
+from pipeline.web.context import Context, Here
 from pipeline.web.pages.rendering import make_address, render
 
 router = APIRouter(dependencies=[Depends(needs(Scope.READ))])
@@ -58,17 +58,17 @@ def show_comparison(
     """Show two jobs side by side, or the form that asks for them."""
     with context.database.reading() as connection:
         jobs = list_jobs(connection, _JOBS)
-        values = _compare(connection, asked)
+        values = _compare(context, connection, asked)
     values |= {"a": asked.a, "b": asked.b, "by": str(asked.key)}
     return render(request, "compare.html", place="compare", jobs=jobs, **values)
 
 
-def _compare(connection: Connection, asked: Asked) -> dict[str, Any]:
+def _compare(context: Context, connection: Connection, asked: Asked) -> dict[str, Any]:
     nothing = {"found": None, "error_text": ""}
     if not (asked.a and asked.b):
         return nothing
     try:
-        found = compare(connection, asked.a, asked.b, asked.key)
+        found = context.comparisons.get(connection, asked.a, asked.b, asked.key)
         labels = (asked.from_label or None, asked.to_label or None)
         after = asked.cursor or None
         flips = list_flips(connection, asked.a, asked.b, asked.key, *labels, _IMAGES, after)

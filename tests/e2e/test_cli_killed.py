@@ -149,7 +149,7 @@ def test_ctrl_c_stops_within_seconds_says_how_to_go_on_and_keeps_what_is_done(ru
         os.killpg(process.pid, signal.SIGINT)
         stopped = time.monotonic()
         _, errors = process.communicate(timeout=30)
-    assert time.monotonic() - stopped < 5
+    assert time.monotonic() - stopped < 10
     assert process.returncode == 130
     assert "--name links" in errors
     assert "Traceback" not in errors

@@ -67,7 +67,8 @@ def test_a_message_that_the_broker_lost_is_sent_again(cluster: Cluster) -> None:
     worker = cluster.start().wait_until_ready()
     cluster.wait_until_done(job)
     assert cluster.check(job).succeeded == 2
-    worker.wait_for_metric("chunks_resent_total", 1)
+    # On a busy machine the one that was not lost is overdue, too.
+    wait_for(lambda: worker.metric("chunks_resent_total") >= 1, 60, "a chunk that is sent again")
 
 
 def test_a_broker_that_forgot_everything_hears_it_again(cluster: Cluster) -> None:

@@ -32,7 +32,7 @@ def make_job(status: JobStatus = JobStatus.COMPLETED, counts: Counts = _COUNTS) 
     }
     many: dict[str, Any] = {
         **dict.fromkeys(("public_id", "model_name", "model_sha256", "sources_hash"), "jabc"),
-        **dict.fromkeys(("name", "reason", "notice", "max_failure_rate", "scores")),
+        **dict.fromkeys(("name", "reason", "notice", "max_failure_rate", "scores", "failures")),
         **dict.fromkeys(("created_at", "submitted_at", "started_at"), _STARTED),
         **dict.fromkeys(("id", "model_id", "retries"), 1),
         **dict.fromkeys(("reused", "skipped"), 0),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: What the addresses of the API begin with.
+API = "/api/v1"
 #: The status of a request that nobody answered: the client went.
 _NO_ANSWER = 499
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -71,7 +73,7 @@ class Doors:
                 log.exception("a request ended in a bug")
             await answer(error)(inside, exchange.receive, exchange.send)
         finally:
-            route = getattr(inside.get("route"), "path", "other")
+            route = _find_route(inside)
             self._metrics.observe(route, exchange.status, time.perf_counter() - started)
 
     def _check(self, scope: Scope) -> None:
@@ -135,6 +137,16 @@ def too_long(most_bytes: int) -> Problem:
         f"a request may have {most_bytes:,} bytes; send less at once, or ask the operator to "
         "raise IMAGEMILL_UPLOAD_BYTES",
     )
+
+
+def _find_route(scope: Scope) -> str:
+    """Return the address that was asked for as its route has it; ``other``: there is none."""
+    route = getattr(scope.get("route"), "path", None)
+    if route is None:
+        return "other"
+    # A router that is part of another may know its own part of the address alone.
+    is_api = scope["path"].startswith(API) and not route.startswith(API)
+    return f"{API}{route}" if is_api else str(route)
 
 
 def _is_known(host: str, names: frozenset[str]) -> bool:

@@ -174,7 +174,11 @@ def test_a_stored_script_stays_text(server: Serving, client: httpx.Client) -> No
 def test_the_probes_say_how_the_server_is(client: httpx.Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json() == {"status": "ready", "database": "ok", "broker": "away"}
+    for address in ("/api/v1/jobs", "/jobs/none", "/api/v1/jobs/none", "/nowhere"):
+        client.get(address)
     text = client.get("/metrics").text
+    for route in ("/api/v1/jobs", "/jobs/{key}", "/api/v1/jobs/{job}", "other"):
+        assert f'imagemill_web_requests_total{{route="{route}"' in text, route
     assert 'imagemill_web_jobs{status="completed"} 0.0' in text
     assert 'imagemill_web_requests_total{route="/healthz",status="200"} 1.0' in text
     assert "imagemill_web_listeners 0.0" in text

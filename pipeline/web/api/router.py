@@ -16,11 +16,12 @@ from pipeline.web.api import (
     watching,
 )
 from pipeline.web.api.documents import describe
+from pipeline.web.doors import API
 
 router = APIRouter()
 _PARTS = (submissions, jobs, watching, images, predictions, exports, models, comparisons)
 for _part in _PARTS:
-    router.include_router(_part.router, prefix="/api/v1")
+    router.include_router(_part.router, prefix=API)
 router.include_router(probes.router)
 
 

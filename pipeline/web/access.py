@@ -8,6 +8,7 @@ from starlette.requests import Request
 from pipeline.tokens.scopes import Scope
 from pipeline.tokens.tokens import Token, find_token, has_tokens
 from pipeline.web.context import Context, context_of
+from pipeline.web.hosts import check_host
 from pipeline.web.problems import Problem
 
 #: The cookie that the page keeps a token in.
@@ -28,8 +29,10 @@ class Needs:
         secret = read_secret(request)
         token, is_open = await run_in_threadpool(_look_up, context, secret)
         context.buckets.take(f"token {token.name}" if token else client_of(request))
-        if token is None and not is_open:
-            raise _unknown(secret)
+        if token is None:
+            if not is_open:
+                raise _unknown(secret)
+            check_host(context, request.headers.get("host", ""))
         allowed = token.scope if token else Scope.ADMIN
         if not allowed.allows(self.scope):
             raise Problem(

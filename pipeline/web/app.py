@@ -60,8 +60,7 @@ def make_app(settings: Settings, database: Database | None = None, *, loopback: 
     app.include_router(api)
     _add_pages(app)
     app.openapi = lambda: show_schema(app)  # type: ignore[method-assign]
-    hosts = frozenset(("localhost", settings.host.lower())) if loopback else None
-    _shut(app, Doors, metrics=context.metrics, hosts=hosts, most_bytes=settings.upload_bytes)
+    _shut(app, Doors, metrics=context.metrics, most_bytes=settings.upload_bytes)
     return app
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 
@@ -43,16 +41,12 @@ _HEADERS = {
 class Doors:
     """Measures requests, adds headers, answers HEAD, and turns away what other sites sent.
 
-    On loopback the Host header must be one of loopback: a foreign name that leads here is a trick
-    (DNS rebinding). No more than ``most_bytes`` of a body are read.
+    No more than ``most_bytes`` of a body are read.
     """
 
-    def __init__(
-        self, app: ASGIApp, metrics: Metrics, hosts: frozenset[str] | None, most_bytes: int
-    ) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, most_bytes: int) -> None:
         self._app = app
         self._metrics = metrics
-        self._hosts = hosts
         self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,16 +72,8 @@ class Doors:
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if self._hosts is not None and not _is_known(host, self._hosts):
-            raise Problem(
-                403,
-                "foreign_host",
-                "this server listens on this machine alone, and is asked for by another name; "
-                "use http://127.0.0.1 and its port",
-            )
         if scope["method"] not in _SAFE:
-            _check_site(headers, host)
+            _check_site(headers, headers.get("host", ""))
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._most_bytes:
             raise too_long(self._most_bytes)
@@ -147,16 +133,6 @@ def _find_route(scope: Scope) -> str:
     # A router that is part of another may know its own part of the address alone.
     is_api = scope["path"].startswith(API) and not route.startswith(API)
     return f"{API}{route}" if is_api else str(route)
-
-
-def _is_known(host: str, names: frozenset[str]) -> bool:
-    name = urlsplit(f"//{host}").hostname if host.isascii() else None
-    if name is None or name in names:
-        return name is not None
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_site(headers: Headers, host: str) -> None:

@@ -183,21 +183,40 @@ def test_what_its_own_page_sends_is_taken(server: Serving, tokens: dict[str, str
             assert answer.json()["code"] == "conflict"
 
 
+@pytest.fixture(scope="module")
+def open_server(
+    sqlite_template: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serving]:
+    """A server that needs no token."""
+    path = tmp_path_factory.mktemp("open") / "imagemill.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    with running(f"sqlite:///{path}") as started:
+        yield started
+
+
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "localhost.evil:80", "\u00e9"],
 )
-def test_a_foreign_name_that_leads_to_loopback_is_refused(server: Serving, host: str) -> None:
-    with asking(server) as client:
-        answer = client.get("/healthz", headers={b"Host": host.encode("latin-1")})
-        assert answer.status_code in (400, 403)
+def test_a_foreign_name_that_leads_to_loopback_is_refused(open_server: Serving, host: str) -> None:
+    with asking(open_server) as client:
+        for path in ("/", "/api/v1/jobs", "/openapi.json"):
+            answer = client.get(path, headers={b"Host": host.encode("latin-1")})
+            assert answer.status_code in (400, 403)
 
 
-def test_the_names_of_loopback_are_known(server: Serving) -> None:
-    port = server.address.rpartition(":")[2]
+def test_any_name_will_do_where_a_token_is_needed(server: Serving, tokens: dict[str, str]) -> None:
     with asking(server) as client:
+        assert client.get("/api/v1/jobs", headers={"Host": "mill.example"}).status_code == 401
+    with asking(server, tokens["read"]) as client:
+        assert client.get("/api/v1/jobs", headers={"Host": "mill.example"}).status_code == 200
+
+
+def test_the_names_of_loopback_are_known(open_server: Serving) -> None:
+    port = open_server.address.rpartition(":")[2]
+    with asking(open_server) as client:
         for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}", "LocalHost"):
-            assert client.get("/healthz", headers={"Host": host}).status_code == 200
+            assert client.get("/api/v1/jobs", headers={"Host": host}).status_code == 200
 
 
 def test_a_name_is_free_where_others_may_ask(sqlite_url: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
@@ -29,7 +30,32 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
-@router.get("/jobs/{job}/watch", response_class=EventStream, **route(Scope.READ, 404, 422))
+#: One event; its data are the job as JSON.
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["progress", "end"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobDetails"},
+        },
+    },
+}
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The job, event after event.",
+        "content": {EventStream.media_type: {"schema": _EVENT}},
+    }
+}
+
+
+@router.get(
+    "/jobs/{job}/watch",
+    response_class=EventStream,
+    **route(Scope.READ, 404, 422, answers=_EVENTS),
+)
 async def watch(context: Here, job: JobKey) -> EventStream:
     """Send `progress` now and then, with the job as it is shown, and `end` when it has ended.
 

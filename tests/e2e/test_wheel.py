@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import zipfile
 from pathlib import Path
+
+import httpx
 
 
 def run(command: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -34,6 +37,34 @@ def test_the_wheel_holds_the_packages_the_weights_and_the_migrations(wheel: Path
     assert "migrations/versions/0001_initial.py" in names
     assert "migrations/script.py.mako" in names
     assert {"pipeline/py.typed", "workers/py.typed"} <= set(names)
+
+
+def test_the_wheel_holds_all_that_the_page_is_made_of(wheel: Path) -> None:
+    web = Path(__file__).parents[2] / "pipeline" / "web"
+    made_of = {f"pipeline/web/{one.parent.name}/{one.name}" for one in web.glob("[ts]*/*.*")}
+    assert {"pipeline/web/templates/job.html", "pipeline/web/static/style.css"} <= made_of
+    assert made_of <= set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_the_installed_command_serves_the_page(installed: Path, tmp_path: Path) -> None:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("IMAGEMILL_", "PYTHON"))}
+    words = [str(installed), "serve", "--port", "0", "--database-url", "sqlite:///page.db"]
+    home = {"HOME": str(tmp_path)}
+    with subprocess.Popen(
+        words, cwd=tmp_path, env=clean | home, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[0]
+        try:
+            with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+                page = client.get("/")
+                style = re.search(r'href="(/static/[^"]+\.css)"', page.text)
+                assert page.status_code == 200
+                assert style, page.text
+                assert client.get(style[1]).headers["content-type"].startswith("text/css")
+        finally:
+            process.terminate()
+    assert process.returncode == 0
 
 
 def test_the_installed_command_runs_a_job_from_any_folder(installed: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,20 @@ _CHECKS = (
 )
 
 
-@pytest.fixture(scope="module")
-def server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A server with two finished jobs in it, that asks for a token."""
-    path = tmp_path_factory.mktemp("document") / "imagemill.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    with running(f"sqlite:///{path}", weights="demo", roots=(path.parent,)) as started:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(
+    request: pytest.FixtureRequest,
+    sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Serving]:
+    """A server with two finished jobs in it, that asks for a token; each database refuses more."""
+    folder = tmp_path_factory.mktemp("document")
+    with ExitStack() as stack:
+        url = f"sqlite:///{folder / 'imagemill.db'}"
+        (folder / "imagemill.db").write_bytes(sqlite_template.read_bytes())
+        if request.param == "postgresql":
+            _, url = stack.enter_context(request.getfixturevalue("migrated_postgres")())
+        started = stack.enter_context(running(url, weights="demo", roots=(folder,)))
         make_job(started.database, "holiday")
         make_job(started.database, "again", shift=1)
         yield started

@@ -80,6 +80,17 @@ def get_image(conn: sa.Connection, job_key: str, index: int) -> ImageView:
     )
 
 
+def get_uri(conn: sa.Connection, job: JobHead, index: int) -> str:
+    """Return the uri of a job's image, and read nothing else; JobError if it is not there."""
+    uri: str | None = None
+    if index in _INDEXES:
+        mine = (images.c.job_id == job.id, images.c.index == index)
+        uri = conn.scalar(sa.select(images.c.uri).where(*mine))
+    if uri is None:
+        raise UnknownJobError(_explain_missing(job, index))
+    return uri
+
+
 def list_history(conn: sa.Connection, uri: str, limit: int = 50) -> list[HistoryRow]:
     """Return what every job made of a uri, the newest job first; open images and failures too."""
     check_limit(limit)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from anyio.to_thread import run_sync
 
-from pipeline.queries.image import get_image
+from pipeline.queries.image import get_uri
 from pipeline.queries.jobs import get_job_head
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def get_thumbnail(context: Context, job: str, index: int) -> bytes:
     and PictureError when it cannot be made.
     """
     with context.database.reading() as connection:
-        uri = get_image(connection, job, index).uri
-        is_bound = "roots" in get_job_head(connection, job).options
+        head = get_job_head(connection, job)
+        uri = get_uri(connection, head, index)
+    is_bound = "roots" in head.options
     return (context.own_thumbnails if is_bound else context.thumbnails).get(uri)

@@ -15,8 +15,8 @@ from pipeline.errors import JobError, UsageError
 from pipeline.producer import submit
 from pipeline.queries import image as image_module
 from pipeline.queries.chunks import find_chunk
-from pipeline.queries.image import get_image, list_history
-from pipeline.queries.jobs import get_job
+from pipeline.queries.image import get_image, get_uri, list_history
+from pipeline.queries.jobs import get_job, get_job_head
 from pipeline.records import (
     Failure,
     FailureCode,
@@ -96,6 +96,23 @@ def test_an_image_that_is_not_there_is_said_so_in_one_sentence(
     sentence = f"^job 'holiday' has no image {index}; its images are 0 to 9$"
     with database.reading() as conn, pytest.raises(JobError, match=sentence):
         get_image(conn, "holiday", index)
+    with database.reading() as conn:
+        head = get_job_head(conn, "holiday")
+        with pytest.raises(JobError, match=sentence):
+            get_uri(conn, head, index)
+
+
+def test_the_uri_alone_is_read_from_its_table_alone(database: Database, small: SmallJob) -> None:
+    with database.reading() as conn:
+        head = get_job_head(conn, "holiday")
+        known = get_image(conn, "holiday", 3).uri
+
+    def read() -> None:
+        with database.reading() as conn:
+            assert get_uri(conn, head, 3) == known
+
+    (plan,) = explain(database, read)
+    assert "outcomes" not in plan.statement
 
 
 def test_an_image_of_no_job_is_said_so_in_one_sentence(database: Database) -> None:

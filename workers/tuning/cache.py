@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pipeline import config
 from workers.tuning.measurements import Measurements, from_json, to_json
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,7 @@ def cache_folder() -> Path:
 
     Raises RuntimeError when the user has no home.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "imagemill" / "tuning"
+    return config.cache_folder() / "tuning"
 
 
 def find(machine: Mapping[str, Any]) -> Measurements | None:

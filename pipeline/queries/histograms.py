@@ -68,6 +68,14 @@ def get_score_histogram(conn: sa.Connection, job: Job) -> ScoreHistogram:
     return _show_scores(_sample(conn, job).scores, is_sample=True)
 
 
+def get_histograms(conn: sa.Connection, job: Job) -> tuple[LabelHistogram, ScoreHistogram]:
+    """Return both histograms; a large job that runs is sampled once for the two."""
+    if has_ended(job) or _is_small(job):
+        return get_label_histogram(conn, job), get_score_histogram(conn, job)
+    found = _sample(conn, job)
+    return _show_labels(found.labels, is_sample=True), _show_scores(found.scores, is_sample=True)
+
+
 def _is_small(job: Job) -> bool:
     return job.counts.succeeded <= COUNTED_AT_MOST
 

@@ -19,6 +19,7 @@ from pipeline.queries.answers.bins import BINS, find_bin, score_bin
 from pipeline.queries.histograms import (
     LabelHistogram,
     ScoreHistogram,
+    get_histograms,
     get_label_histogram,
     get_score_histogram,
 )
@@ -83,6 +84,9 @@ def test_a_small_running_job_is_counted_as_of_now(database: Database, small: Sma
     known = [score for score in SCORES[:8] if score is not None]
     assert by_score == ScoreHistogram(bins(known), 6, is_sample=False)
     assert [number for number, images in enumerate(by_score.counts) if images] == [2, 3, 18, 19]
+    with database.reading() as conn:
+        job = get_job_by_number(conn, small.id)
+        assert get_histograms(conn, job) == (by_label, by_score)
 
 
 def test_a_finished_job_shows_what_was_stored_with_it(
@@ -193,6 +197,7 @@ def test_a_large_running_job_is_sampled_evenly_over_its_done_chunks(
     job = sampled(database, monkeypatch, 400, job_id)
     with database.reading() as conn:
         by_label, by_score = get_label_histogram(conn, job), get_score_histogram(conn, job)
+        assert get_histograms(conn, job) == (by_label, by_score)
     # Of 24 chunks of 64 images every fourth.
     chosen = [index for index in range(IMAGES) if index // 64 % 4 == 0]
     expected = count(job, chosen)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import Connection
 
 from pipeline.errors import UsageError
-from pipeline.queries.histograms import get_label_histogram, get_score_histogram
+from pipeline.queries.histograms import get_histograms
 from pipeline.queries.jobs import get_job
 from pipeline.queries.results import Page, list_results
 from pipeline.queries.tallies import count_by_code
@@ -18,7 +18,7 @@ from pipeline.web.context import Here
 from pipeline.web.pages.bins import make_bins
 from pipeline.web.pages.gallery import ORDERS, OUTCOMES, Choice
 from pipeline.web.pages.messages import find_message
-from pipeline.web.pages.progress import find_progress, is_alive
+from pipeline.web.pages.progress import find_progress
 from pipeline.web.pages.rendering import render
 from pipeline.web.pages.shown import number
 
@@ -47,13 +47,14 @@ def show_job(
 
 def _read_head(connection: Connection, job: Job) -> dict[str, Any]:
     codes = count_by_code(connection, job) or {}
+    labels, scores = get_histograms(connection, job)
     return {
         "job": job,
-        "alive": is_alive(job),
+        "alive": job.status.is_alive,
         "progress": find_progress(job),
         "codes": codes,
-        "labels": get_label_histogram(connection, job),
-        "scores": get_score_histogram(connection, job),
+        "labels": labels,
+        "scores": scores,
         "outcomes": [*OUTCOMES, *((code, f"{code} ({number(n)})") for code, n in codes.items())],
         "orders": ORDERS,
         "uploaded": OPTION in job.options,

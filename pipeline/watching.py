@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pipeline.errors import DatabaseError
 from pipeline.pace import Pace
 from pipeline.queries.jobs import get_job_by_number
-from pipeline.records import JobStatus
 
 if TYPE_CHECKING:
     from pipeline.database.database import Database
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 #: How long the database may be away before the watch is given up, in seconds.
 _PATIENCE_S = 600.0
-_ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 def watch(database: Database, job_id: int, on_progress: Callable[[Job], None]) -> Job:
@@ -37,7 +35,7 @@ def watch(database: Database, job_id: int, on_progress: Callable[[Job], None]) -
         else:
             heard = time.monotonic()
             on_progress(job)
-            if job.status not in _ALIVE:
+            if not job.status.is_alive:
                 return job
         time.sleep(pace.pause_s)
 

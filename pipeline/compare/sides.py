@@ -13,7 +13,6 @@ from pipeline.queries.jobs import get_job_head
 from pipeline.records import JobStatus
 from pipeline.tables import jobs, labels, models
 
-_ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 _UNTOLD = ("id", "model_id", "finished_at")
 
 
@@ -34,7 +33,7 @@ class Side:
     @property
     def has_ended(self) -> bool:
         """Return whether no more of its images will get an answer by themselves."""
-        return self.status not in _ALIVE
+        return not self.status.is_alive
 
     def as_dict(self) -> dict[str, Any]:
         """Return ``job job_id model precision status total``."""

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 #: Jobs that are read at once where all are wanted.
 _PAGE = 500
-_ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 #: A job's counts, and its reused.
 _Sums = tuple[Counts, int]
 _JOBS = sa.select(
@@ -179,7 +178,7 @@ def _read_jobs(conn: sa.Connection, query: sa.Select[Any]) -> list[Job]:
 
 
 def _has_books(row: Mapping[Any, Any]) -> bool:
-    return row["status"] not in _ALIVE and row["succeeded"] is not None
+    return not JobStatus(row["status"]).is_alive and row["succeeded"] is not None
 
 
 def _read_books(row: Mapping[Any, Any]) -> _Sums:

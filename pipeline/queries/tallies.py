@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.records import JobStatus
-
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -13,12 +11,11 @@ if TYPE_CHECKING:
 
 #: Outcomes that are counted while a job runs, at most.
 COUNTED_AT_MOST = 200_000
-_ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 def has_ended(job: Job) -> bool:
     """Return whether a job has ended, so that its books are stored with it."""
-    return job.status not in _ALIVE and job.finished_at is not None
+    return not job.status.is_alive and job.finished_at is not None
 
 
 def count_by_label(connection: Connection, job: Job) -> dict[str, int] | None:
@@ -44,6 +41,6 @@ def count_by_code(connection: Connection, job: Job) -> dict[str, int] | None:
 
     if has_ended(job) and job.failures is not None:
         return job.failures
-    if job.status in _ALIVE and job.counts.failed > COUNTED_AT_MOST:
+    if job.status.is_alive and job.counts.failed > COUNTED_AT_MOST:
         return None
     return count_failures(connection, job.id)

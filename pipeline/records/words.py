@@ -14,6 +14,11 @@ class JobStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the job may still change by itself."""
+        return self in (JobStatus.PENDING, JobStatus.RUNNING)
+
 
 class ChunkState(StrEnum):
     """The life of a chunk."""

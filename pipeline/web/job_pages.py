@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.job_json import as_dict, find_rate, summary_dict
 from pipeline.queries.tallies import count_by_code, count_by_label
-from pipeline.records import JobStatus
 from pipeline.webhooks.rows import find_webhook
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from pipeline.records import Job
-
-_ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 def job_summary(job: Job, images_per_s: float | None = None) -> dict[str, object]:
@@ -36,13 +33,13 @@ def job_details(
 def progress(job: Job, images_per_s: float | None = None) -> dict[str, object]:
     """Return ``images_per_s``, and ``eta_s`` of a job that runs: seconds to its end; else None."""
     rate = find_live_rate(job) if images_per_s is None else images_per_s
-    eta_s = round(job.counts.pending / rate, 1) if rate and job.status in _ALIVE else None
+    eta_s = round(job.counts.pending / rate, 1) if rate and job.status.is_alive else None
     return {"images_per_s": rate, "eta_s": eta_s}
 
 
 def find_live_rate(job: Job) -> float | None:
     """Return a job's images a second, from its first claim to its end, or until now."""
-    if job.status not in _ALIVE or job.started_at is None:
+    if not job.status.is_alive or job.started_at is None:
         return find_rate(job)
     seconds = (datetime.now(UTC) - job.started_at).total_seconds()
     done = job.counts.succeeded + job.counts.failed

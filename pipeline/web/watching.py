@@ -15,7 +15,6 @@ from pipeline.job_json import as_dict
 from pipeline.pace import Pace
 from pipeline.queries.jobs import get_job_by_number
 from pipeline.queries.tallies import count_by_code
-from pipeline.records import JobStatus
 from pipeline.web.job_pages import job_details, progress
 from pipeline.webhooks.rows import find_webhook
 
@@ -34,7 +33,6 @@ _EVERY_S = 3.0
 _COUNT_EVERY_S = 12.0
 #: Looks that a rate is taken over.
 _LOOKS = 12
-_ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Look:
     @property
     def is_over(self) -> bool:
         """Whether the job has ended."""
-        return self.job.status not in _ALIVE
+        return not self.job.status.is_alive
 
 
 class Watches:
@@ -118,7 +116,7 @@ class Watches:
     def _look(self, watch: _Watch) -> Look:
         with self._database.reading() as connection:
             job = get_job_by_number(connection, watch.job_id)
-            if job.status not in _ALIVE:
+            if not job.status.is_alive:
                 return Look(job, job_details(connection, job))
             watch.count(connection, job)
         shown = as_dict(job, watch.failures, None, watch.webhook)

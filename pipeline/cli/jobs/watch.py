@@ -11,7 +11,6 @@ from pipeline.cli.reading import existing
 from pipeline.cli.run.progress import show_progress
 from pipeline.cli.run.report import exit_code, say_next
 from pipeline.job_json import as_dict, find_rate
-from pipeline.records import JobStatus
 
 if TYPE_CHECKING:
     from pipeline.database.database import Database
@@ -50,7 +49,7 @@ def _follow(database: "Database", job: "Job") -> "Job":
     """Show the job until it ends, and return it then; one that has ended is shown no progress."""
     from pipeline.watching import watch
 
-    if job.status not in (JobStatus.PENDING, JobStatus.RUNNING):
+    if not job.status.is_alive:
         return job
     notice = None
     try:

@@ -14,6 +14,7 @@ from pipeline.queries.jobs import list_jobs
 from pipeline.tokens.scopes import Scope
 from pipeline.web.access import needs
 from pipeline.web.context import Context, Here
+from pipeline.web.pages.numbers import read_page
 from pipeline.web.pages.rendering import make_address, render
 
 router = APIRouter(dependencies=[Depends(needs(Scope.READ))])
@@ -41,8 +42,7 @@ class Asked:
     @property
     def number(self) -> int:
         """The number of the page, from 1."""
-        is_number = self.page.isascii() and self.page.isdigit() and len(self.page) < 10
-        return int(self.page) if is_number and self.cursor else 1
+        return read_page(self.page, self.cursor)
 
     def href(self, start: str = "", end: str = "", **page: object) -> str:
         """Return the address of a kind of flip (all kinds, if none is named)."""

@@ -10,6 +10,7 @@ from pipeline.errors import UsageError
 from pipeline.queries.filters import PredictionFilter
 from pipeline.queries.orders import Order
 from pipeline.records import FailureCode
+from pipeline.web.pages.numbers import read_page
 from pipeline.web.pages.rendering import make_address
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ class Choice:
     @property
     def number(self) -> int:
         """The number of the page, from 1, as far as the address tells."""
-        is_number = self.page.isascii() and self.page.isdigit() and len(self.page) < 10
-        return int(self.page) if is_number and self.cursor else 1
+        return read_page(self.page, self.cursor)
 
     @property
     def is_filtered(self) -> bool:

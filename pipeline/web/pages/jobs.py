@@ -9,12 +9,13 @@ from pipeline.tokens.scopes import Scope
 from pipeline.web.access import needs
 from pipeline.web.context import Here
 from pipeline.web.pages.messages import find_message
-from pipeline.web.pages.progress import find_progress, is_alive
+from pipeline.web.pages.numbers import read_number
+from pipeline.web.pages.progress import find_progress
 from pipeline.web.pages.rendering import make_address, render
 
 router = APIRouter(dependencies=[Depends(needs(Scope.READ))])
-#: Jobs on a page, and digits of a number that a database has.
-_ROWS, _DIGITS = 50, 9
+#: Jobs on a page.
+_ROWS = 50
 
 
 @router.get("/")
@@ -26,10 +27,10 @@ def show_jobs(
     said: Annotated[str, Query()] = "",
 ) -> Response:
     """Show a page of jobs, the newest first."""
-    start = _read_number(before)
+    start = read_number(before)
     with context.database.reading() as connection:
         found = list_jobs(connection, _ROWS + 1, start)
-    number = (_read_number(page) or 1) if start else 1
+    number = (read_number(page) or 1) if start else 1
     shown = found[:_ROWS]
     following = {"before": shown[-1].id, "page": number + 1} if len(found) > _ROWS else None
     return render(
@@ -37,14 +38,9 @@ def show_jobs(
         "jobs.html",
         place="jobs",
         jobs=[(job, find_progress(job)) for job in shown],
-        alive=any(is_alive(job) for job in shown),
+        alive=any(job.status.is_alive for job in shown),
         before=start,
         page=number,
         next=following and make_address("/", following),
         message=find_message(said),
     )
-
-
-def _read_number(text: str) -> int | None:
-    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
-    return int(text) if is_number else None

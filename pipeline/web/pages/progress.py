@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.records import JobStatus
-
 if TYPE_CHECKING:
     from pipeline.records import Job
 
@@ -29,18 +27,13 @@ class Progress:
     seconds_taken: float | None
 
 
-def is_alive(job: Job) -> bool:
-    """Return whether the job may still change by itself."""
-    return job.status in (JobStatus.PENDING, JobStatus.RUNNING)
-
-
 def find_progress(job: Job) -> Progress:
     """Return how far a job is now."""
     counts = job.counts
     done = counts.succeeded + counts.failed
     seconds = _find_seconds(job)
     rate = done / seconds if seconds and done else None
-    left = counts.pending / rate if rate and is_alive(job) else None
+    left = counts.pending / rate if rate and job.status.is_alive else None
     percent = 100 / max(counts.total, 1)
     return Progress(
         done,
